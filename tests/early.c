@@ -1,0 +1,46 @@
+/*
+ * early.c - a library whose constructor makes sockets in eight threads
+ * SPDX-License-Identifier: MIT
+ *
+ * Preloaded behind libkeepalive.so its constructor runs before the other's.
+ * It prints how many of the sockets had keepalive on and an idle time of 222.
+ */
+#include "sockets.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { THREADS = 8, ROUNDS = 50 };
+
+static pthread_barrier_t start;
+
+static void *make_sockets(void *kept)
+{
+    pthread_barrier_wait(&start);
+    for (int i = 0; i < ROUNDS; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+        if (fd >= 0 && option_of(fd, 0) == 1 && option_of(fd, 2) == 222)
+            ++*(int *)kept;
+        close(fd);
+    }
+    return NULL;
+}
+
+__attribute__((constructor(101))) static void early(void)
+{
+    pthread_t threads[THREADS];
+    int kept[THREADS] = {0};
+    int all = 0;
+
+    pthread_barrier_init(&start, NULL, THREADS);
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, make_sockets, &kept[i]);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        all += kept[i];
+    }
+    pthread_barrier_destroy(&start);
+    dprintf(STDOUT_FILENO, "early: %d of %d\n", all, THREADS * ROUNDS);
+}

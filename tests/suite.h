@@ -1,0 +1,27 @@
+/*
+ * suite.h - what the main() of every suite does
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SUITE_H
+#define SUITE_H
+
+#include <check.h>
+#include <stdlib.h>
+
+#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
+
+static inline int run_suite(const char *name, TCase *laws)
+{
+    Suite *suite = suite_create(name);
+    SRunner *runner;
+    int failed;
+
+    suite_add_tcase(suite, laws);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+#endif
