@@ -90,20 +90,97 @@ define put
 endef
 
 install: all
-	mkdir -p -m 755 '$(DESTDIR)$(libdir)' '$(DESTDIR)$(mandir)/man7'
+	umask 022 && mkdir -p '$(DESTDIR)$(libdir)' '$(DESTDIR)$(mandir)/man7'
 	$(call put,$(library),644,$(libdir))
 	$(call put,man/libkeepalive.7,644,$(mandir)/man7)
 
-# A line in ld.so.preload without its file is a message from every program.
+# A line in ld.so.preload without its file is a message from every program. It
+# may name the file by its path, with or without /usr, by $LIB, or barely.
+preload = $(DESTDIR)/etc/ld.so.preload
+entry = (^|[[:space:]:])(((/usr)?$(patsubst /usr/%,/%,$(libdir))|[^[:space:]:]*[$$][^[:space:]:]*)/)?libkeepalive\.so([[:space:]:]|$$)
+
 uninstall:
-	sh tests/named.sh '$(DESTDIR)/etc/ld.so.preload' \
-		'$(libdir)/libkeepalive.so'
+	@if [ -e '$(preload)' ] && grep -Eq '$(entry)' '$(preload)'; then \
+		echo 'not uninstalled: $(preload) still names libkeepalive.so;' \
+			'take that line out first' >&2; \
+		exit 1; \
+	fi
 	rm -f '$(DESTDIR)$(libdir)/libkeepalive.so'
 	rm -f '$(DESTDIR)$(mandir)/man7/libkeepalive.7'
+
+installcheck: check-programs
+	+$(run_tests) $(BUILD)/tests/check_preload tests/test_elf.sh \
+		tests/test_demo.sh tests/test_syscalls.sh
+installcheck: CHECKED = $(DESTDIR)$(libdir)/libkeepalive.so
+
+# Stricter checks, for those who change the code.
+sources = src/*.c include/*.h tests/*.[ch] examples/*.c
+lint:
+	clang-format --dry-run -Werror $(sources)
+	clang-tidy --quiet src/*.c tests/fuzz_settings.c -- $(cflags)
+	cppcheck --quiet --error-exitcode=1 --enable=warning,portability \
+		--inline-suppr -Iinclude src
+	shellcheck tests/*.sh examples/*.sh .ci/run
+	mandoc -T lint -W warning man/*
+
+# The suites that link the sources, with address and undefined-behaviour
+# checks; then threads that make the first sockets before the constructor has
+# run, in a program that holds the library instead of preloading it; last,
+# valgrind, which sees what the others cannot.
+sanitize:
+	$(MAKE) BUILD=$(BUILD)/asan CFLAGS='-O1 -g -fno-sanitize-recover=all \
+		-fsanitize=address,undefined' \
+		$(BUILD)/asan/tests/check_settings $(BUILD)/asan/tests/check_apply
+	$(BUILD)/asan/tests/check_settings
+	$(BUILD)/asan/tests/check_apply
+	@mkdir -p $(BUILD)/tsan
+	$(CC) $(cflags) -MF $(BUILD)/tsan/early.d -O1 -g -fsanitize=thread -fPIE \
+		-pie -pthread -o $(BUILD)/tsan/early src/*.c tests/early.c \
+		tests/probe.c
+	KEEPIDLE=222 $(BUILD)/tsan/early accept >$(BUILD)/tsan/out
+	grep -qx 'early: 400 of 400' $(BUILD)/tsan/out
+	$(MAKE) $(suites)
+	CK_FORK=no valgrind -q --error-exitcode=1 $(BUILD)/tests/check_settings
+	CK_FORK=no valgrind -q --error-exitcode=1 $(BUILD)/tests/check_apply
+	$(MAKE) $(library) $(BUILD)/tests/probe
+	LD_PRELOAD=$(abspath $(library)) KEEPIDLE=5m valgrind -q \
+		--error-exitcode=1 $(BUILD)/tests/probe sockets >$(BUILD)/valgrind.out
+
+FUZZ_SECONDS = 30
+fuzz:
+	@mkdir -p $(BUILD)/fuzz/corpus
+	clang $(cflags) -MF $(BUILD)/fuzz/fuzz.d $(CPPFLAGS) -O1 -g \
+		-fno-sanitize-recover=all -fsanitize=fuzzer,address,undefined \
+		-o $(BUILD)/fuzz/settings tests/fuzz_settings.c src/settings.c
+	$(BUILD)/fuzz/settings -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+		-artifact_prefix=$(BUILD)/fuzz/ -dict=tests/fuzz.dict \
+		$(BUILD)/fuzz/corpus tests/corpus
+
+# A release, and the proof that it builds, passes and goes away again.
+release = libkeepalive-$(VERSION)
+files = Makefile README COPYING src include tests examples man .ci \
+	.clang-format .clang-tidy .editorconfig .gitignore .shellcheckrc
+dist:
+	@mkdir -p $(BUILD)
+	tar -czf $(BUILD)/$(release).tar.gz --sort=name --owner=0 --group=0 \
+		--numeric-owner --transform='s,^,$(release)/,' $(files)
+
+distcheck: dist
+	rm -rf $(BUILD)/distcheck
+	mkdir -p $(BUILD)/distcheck
+	tar -xzf $(BUILD)/$(release).tar.gz -C $(BUILD)/distcheck
+	cd $(BUILD)/distcheck/$(release) && \
+		$(MAKE) BUILD=build check && \
+		$(MAKE) BUILD=build DESTDIR='$(abspath $(BUILD))/distcheck/root' install && \
+		$(MAKE) BUILD=build DESTDIR='$(abspath $(BUILD))/distcheck/root' \
+			installcheck uninstall && \
+		$(MAKE) BUILD=build dist clean
+	test -z "$$(find $(BUILD)/distcheck/root -type f)"
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo check check-programs install uninstall clean
+.PHONY: all demo check check-programs install uninstall \
+	installcheck lint sanitize fuzz dist distcheck clean
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/examples/*.d)

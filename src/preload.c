@@ -111,6 +111,20 @@ __attribute__((constructor)) static void load(void)
     errno = saved;
 }
 
+/* Nothing but the next call where it is off, or the socket does not count. */
+static inline int make_socket(socket_call *next, const struct keepalive *wanted,
+                              int family, int type, int protocol)
+{
+    int fd;
+
+    if (wanted->count == 0 || !keepalive_is_tcp(family, type, protocol))
+        return next(family, type, protocol);
+    fd = next(family, type, protocol);
+    if (fd >= 0)
+        keepalive_apply(wanted, fd);
+    return fd;
+}
+
 /*
  * For a call that comes before the constructor: from another library's. While
  * one thread loads, the others, and an allocator that dlsym() calls, are
@@ -120,34 +134,24 @@ COLD static int early_socket(int family, int type, int protocol)
 {
     const char *bad[KEEPALIVE_OPTIONS];
     struct keepalive own;
-    int fd;
+    socket_call *next;
+    int saved = errno;
 
     load();
-    if (atomic_load_explicit(&next_socket, memory_order_acquire) != NULL)
-        return socket(family, type, protocol);
-    fd = plain_socket(family, type, protocol);
-    if (fd >= 0 && keepalive_is_tcp(family, type, protocol)) {
-        int saved = errno;
-
-        keepalive_settings(&own, trusted_environment(), bad);
-        errno = saved;
-        keepalive_apply(&own, fd);
-    }
-    return fd;
+    next = atomic_load_explicit(&next_socket, memory_order_acquire);
+    if (next != NULL)
+        return make_socket(next, &settings, family, type, protocol);
+    keepalive_settings(&own, trusted_environment(), bad);
+    errno = saved;
+    return make_socket(plain_socket, &own, family, type, protocol);
 }
 
 EXPORT int socket(int family, int type, int protocol)
 {
     socket_call *next =
         atomic_load_explicit(&next_socket, memory_order_acquire);
-    int fd;
 
     if (next == NULL)
         return early_socket(family, type, protocol);
-    if (settings.count == 0 || !keepalive_is_tcp(family, type, protocol))
-        return next(family, type, protocol);
-    fd = next(family, type, protocol);
-    if (fd >= 0)
-        keepalive_apply(&settings, fd);
-    return fd;
+    return make_socket(next, &settings, family, type, protocol);
 }

@@ -135,7 +135,7 @@ static char *put_foreign(char *end, const char *text)
     int i = 0;
 
     for (; i < SHOWN && text[i] != '\0'; i++)
-        *end++ = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+        *end++ = (char)(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
     return text[i] == '\0' ? end : put(end, "...");
 }
 

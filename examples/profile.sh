@@ -1,0 +1,22 @@
+# profile.sh - TCP keepalive for all that is started from a login shell
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+#
+# Copy it to /etc/profile.d/keepalive.sh, or into ~/.profile. It adds the
+# library to an LD_PRELOAD that is already set, once, and does nothing where
+# the file is not there. Set the path to where the library is installed; the
+# loader takes it apart at spaces and colons, so it must hold neither.
+keepalive_library=${KEEPALIVE_LIBRARY:-/usr/local/lib/libkeepalive.so}
+if [ -r "$keepalive_library" ]; then
+    case ":${LD_PRELOAD-}:" in
+    *[:\ ]"$keepalive_library"[:\ ]*) ;;
+    *)
+        LD_PRELOAD=$keepalive_library${LD_PRELOAD:+:$LD_PRELOAD}
+        export LD_PRELOAD
+        ;;
+    esac
+    # The first probe after four idle minutes: see the table in README.
+    : "${KEEPIDLE:=240}"
+    export KEEPIDLE
+fi
+unset keepalive_library

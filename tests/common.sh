@@ -1,0 +1,80 @@
+# common.sh - what the test scripts share; read with `.`
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+#
+# Sets LIBKEEPALIVE and BUILD where make did not, and makes $tmp, a directory
+# that is gone at the end, whatever the end is.
+set -u
+BUILD=${BUILD:-$PWD/build}
+LIBKEEPALIVE=${LIBKEEPALIVE:-$BUILD/libkeepalive.so}
+# shellcheck disable=SC2034 # the scripts use them
+probe=$BUILD/tests/probe show=$BUILD/examples/show
+unset LD_PRELOAD KEEPALIVE KEEPCNT KEEPIDLE KEEPINTVL
+
+tmp=$(mktemp -d) || exit 1
+chmod 755 "$tmp"
+at_exit=: # commands that undo what the script has done besides
+clean_up() {
+    status=$?
+    trap '' HUP INT TERM
+    eval "$at_exit"
+    rm -rf "$tmp"
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+
+failures=0
+fail() {
+    echo "not so: $*"
+    failures=$((failures + 1))
+}
+
+# expect LABEL EXPECTED ACTUAL
+expect() {
+    [ "$2" = "$3" ] && return
+    fail "$1"
+    printf 'expected: %s\nbut it is: %s\n' "$2" "$3"
+}
+
+# The last line of a script: finish
+finish() {
+    [ "$failures" = 0 ] || exit 1
+}
+
+need() {
+    for tool; do
+        command -v "$tool" >/dev/null || skip "no $tool on this machine"
+    done
+}
+
+# Goes on in namespaces of its own (flags of unshare(1)) or skips. Mounts and
+# networks that are made there die with the script.
+in_namespace() {
+    [ -z "${IN_NAMESPACE-}" ] || return 0
+    need unshare
+    flags=$*
+    [ "$(id -u)" = 0 ] || flags="-Ur $flags"
+    # shellcheck disable=SC2086
+    unshare $flags true 2>/dev/null || skip "unshare $flags is not permitted"
+    rm -rf "$tmp"
+    # shellcheck disable=SC2086
+    IN_NAMESPACE=1 BUILD=$BUILD LIBKEEPALIVE=$LIBKEEPALIVE \
+        exec unshare $flags sh "$0"
+}
+
+# Puts a private copy over /etc, so that /etc/ld.so.preload can be written. Only
+# behind `in_namespace -m`.
+private_etc() {
+    cp -a /etc "$tmp/etc"
+    if ! mount --make-rprivate / || ! mount --bind "$tmp/etc" /etc; then
+        skip 'no private /etc'
+    fi
+    rm -f /etc/ld.so.preload
+    at_exit='umount -l /etc'
+}

@@ -1,0 +1,80 @@
+/*
+ * fuzz_settings.c - libFuzzer's door to settings.c
+ * SPDX-License-Identifier: MIT
+ *
+ * The input is an environment, its entries parted by newlines. Whatever it
+ * holds, the settings stay within the table and a complaint is one clean line.
+ */
+#include "keepalive.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ENTRIES = 64 };
+
+static void check_settings(const struct keepalive *settings)
+{
+    int row = 0;
+
+    if (settings->count < 0 || settings->count > KEEPALIVE_OPTIONS)
+        abort();
+    for (int i = 0; i < settings->count; i++, row++) {
+        const struct keepalive_call *call = &settings->calls[i];
+
+        while (row < KEEPALIVE_OPTIONS &&
+               (keepalive_options[row].level != call->level ||
+                keepalive_options[row].option != call->option))
+            row++;
+        if (row == KEEPALIVE_OPTIONS || call->value < 1 ||
+            call->value < keepalive_options[row].least ||
+            call->value > keepalive_options[row].most)
+            abort();
+    }
+}
+
+static void check_complaint(const struct keepalive_option *option,
+                            const char *text)
+{
+    char line[KEEPALIVE_COMPLAINT];
+    size_t size = keepalive_complaint(line, option, text);
+
+    if (size > sizeof(line) || line[size - 1] != '\n')
+        abort();
+    for (size_t i = 0; i < size - 1; i++)
+        if (line[i] < ' ' || line[i] > '~')
+            abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *copy = malloc(size + 1);
+    char *environment[ENTRIES + 1];
+    const char *bad[KEEPALIVE_OPTIONS];
+    struct keepalive settings;
+    int count = 0;
+
+    if (copy == NULL)
+        abort();
+    if (size > 0)
+        memcpy(copy, data, size);
+    copy[size] = '\0';
+    for (char *entry = copy; entry != NULL && count < ENTRIES;) {
+        char *end = strchr(entry, '\n');
+
+        if (end != NULL)
+            *end++ = '\0';
+        environment[count++] = entry;
+        entry = end;
+    }
+    environment[count] = NULL;
+    keepalive_settings(&settings, environment, bad);
+    check_settings(&settings);
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        if (bad[i] != NULL)
+            check_complaint(&keepalive_options[i], bad[i]);
+    free(copy);
+    return 0;
+}

@@ -1,0 +1,108 @@
+#!/bin/sh
+# test_elf.sh - what the loader demands of the library, however it was built
+# SPDX-License-Identifier: MIT
+. tests/common.sh
+need readelf nm
+
+# What the library may ask of libc; the last two only where it was hardened.
+allowed=' __environ __errno_location dlsym environ getauxval poll'
+allowed="$allowed setsockopt syscall write __stack_chk_fail __stack_chk_guard "
+
+# not_in LABEL PATTERN TEXT
+not_in() {
+    ! printf '%s\n' "$3" | grep -Eq "$2" ||
+        fail "$1: $(printf '%s\n' "$3" | grep -E "$2")"
+}
+
+# Prints the versions above 2.17 of those that stand in the input.
+newer() {
+    grep -o 'GLIBC_[0-9A-Z_.]*' | sort -u | while read -r version; do
+        case $version in
+        GLIBC_[0-9]*)
+            highest=$(printf 'GLIBC_2.17\n%s\n' "$version" | sort -V | tail -1)
+            [ "$highest" = GLIBC_2.17 ] || echo "$version"
+            ;;
+        *) echo "$version" ;; # GLIBC_PRIVATE, GLIBC_ABI_DT_RELR
+        esac
+    done
+}
+
+gate() {
+    library=$1 how=$2
+    dynamic=$(readelf -dW "$library")
+    symbols=$(nm -D "$library")
+    segments=$(readelf -lW "$library")
+
+    expect "$how: needed libraries" 'libc.so.6' "$(printf '%s\n' "$dynamic" |
+        sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')"
+    expect "$how: soname" 'libkeepalive.so' "$(printf '%s\n' "$dynamic" |
+        sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')"
+    expect "$how: exports" 'socket' \
+        "$(nm -D --defined-only "$library" | awk '{ print $NF }' | xargs)"
+    expect "$how: newer symbol versions" '' \
+        "$(readelf -VW "$library" | newer | xargs)"
+    for symbol in $(nm -D --undefined-only "$library" |
+        awk '{ sub(/@.*/, "", $NF); print $NF }'); do
+        case $allowed in
+        *" $symbol "*) ;;
+        *) fail "$how: import of $symbol" ;;
+        esac
+    done
+    expect "$how: dlsym is weak" 'w' "$(printf '%s\n' "$symbols" |
+        awk '$NF ~ /^dlsym/ { print $(NF - 1) }')"
+    not_in "$how: imports" '_chk@|__isoc23_' "$symbols"
+    not_in "$how: dynamic section" 'TEXTREL|RELR|RPATH|RUNPATH|VERDEF' \
+        "$dynamic"
+    printf '%s\n' "$dynamic" | grep -q 'FLAGS.*BIND_NOW\|FLAGS_1.*NOW' ||
+        fail "$how: not bound at load"
+    not_in "$how: segments" '^ *TLS|GNU_STACK.*RWE|LOAD.*RWE' "$segments"
+    printf '%s\n' "$segments" | grep -q GNU_RELRO || fail "$how: no RELRO"
+    case $(readelf -hW "$library") in
+    *X86-64* | *80386*) note='IBT, SHSTK' ;;
+    *AArch64*) note='BTI, PAC' ;;
+    *) note= ;;
+    esac
+    readelf -nW "$library" 2>/dev/null | grep -q "$note" ||
+        fail "$how: no control-flow note"
+}
+
+gate "$LIBKEEPALIVE" "$LIBKEEPALIVE"
+
+# build LABEL FLAGS...: builds once more with the flags and tests that.
+build() {
+    how=$1
+    shift
+    make -s BUILD="$tmp/build" "$@" "$tmp/build/libkeepalive.so" \
+        >"$tmp/log" 2>&1 || fail "$how: does not build: $(cat "$tmp/log")"
+    [ ! -s "$tmp/log" ] || fail "$how: the build prints $(cat "$tmp/log")"
+    gate "$tmp/build/libkeepalive.so" "$how"
+    expect "$how: the demo" 'SO_KEEPALIVE is ON' \
+        "$(LD_PRELOAD=$tmp/build/libkeepalive.so "$show" | head -n 1)"
+    rm -rf "$tmp/build"
+}
+
+# A build for tests only inherits no flags of the make that runs them.
+unset MAKEFLAGS MAKEOVERRIDES MFLAGS
+if command -v gcc >/dev/null; then
+    build 'gcc -flto' CC=gcc CFLAGS='-O2 -flto'
+    build 'gcc -O0' CC=gcc CFLAGS=-O0
+    build 'gcc -O3 -flto' CC=gcc CFLAGS='-O3 -flto -fno-semantic-interposition'
+    build 'gcc, hardened' CC=gcc CPPFLAGS='-D_FORTIFY_SOURCE=2 -Wdate-time' \
+        CFLAGS='-O2 -g -fstack-protector-strong -fstack-clash-protection' \
+        LDFLAGS='-Wl,-z,relro -Wl,-z,now -Wl,-Bsymbolic-functions'
+fi
+if command -v dpkg-buildflags >/dev/null; then
+    export DEB_BUILD_MAINT_OPTIONS=hardening=+all
+    build 'dpkg-buildflags' CFLAGS="$(dpkg-buildflags --get CFLAGS)" \
+        CPPFLAGS="$(dpkg-buildflags --get CPPFLAGS)" \
+        LDFLAGS="$(dpkg-buildflags --get LDFLAGS)"
+    export DEB_BUILD_MAINT_OPTIONS='hardening=+all optimize=+lto'
+    build 'dpkg-buildflags with lto' \
+        CFLAGS="$(dpkg-buildflags --get CFLAGS)" \
+        CPPFLAGS="$(dpkg-buildflags --get CPPFLAGS)" \
+        LDFLAGS="$(dpkg-buildflags --get LDFLAGS)"
+fi
+if command -v clang >/dev/null; then
+    build 'clang' CC=clang
+fi
+finish
