@@ -10,6 +10,8 @@ LIBKEEPALIVE=${LIBKEEPALIVE:-$BUILD/libkeepalive.so}
 # shellcheck disable=SC2034 # the scripts use them
 probe=$BUILD/tests/probe show=$BUILD/examples/show
 unset LD_PRELOAD KEEPALIVE KEEPCNT KEEPIDLE KEEPINTVL
+# What a script builds by itself inherits nothing of the make that runs it.
+unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL
 
 tmp=$(mktemp -d) || exit 1
 chmod 755 "$tmp"

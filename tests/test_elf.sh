@@ -81,8 +81,6 @@ build() {
     rm -rf "$tmp/build"
 }
 
-# A build for tests only inherits no flags of the make that runs them.
-unset MAKEFLAGS MAKEOVERRIDES MFLAGS
 if command -v gcc >/dev/null; then
     build 'gcc -flto' CC=gcc CFLAGS='-O2 -flto'
     build 'gcc -O0' CC=gcc CFLAGS=-O0

@@ -2,7 +2,6 @@
 # test_install.sh - make install, uninstall, installcheck
 # SPDX-License-Identifier: MIT
 . tests/common.sh
-unset MAKEFLAGS MAKEOVERRIDES MFLAGS
 
 root="$tmp/a root"
 library="$root/usr/lib/x/libkeepalive.so"
