@@ -11,8 +11,16 @@
 #ifndef KEEPALIVE_H
 #define KEEPALIVE_H
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262 /* glibc before 2.32 lacks it */
+#endif
 
 enum {
     KEEPALIVE_OPTIONS = 4,     /* rows of the table */
@@ -35,14 +43,14 @@ struct keepalive_option {
  */
 extern const struct keepalive_option keepalive_options[KEEPALIVE_OPTIONS];
 
-/* What to do to a socket: the first `count` calls, in order; none if off. */
+/* What to do to a socket: the first `count` values, in order; none if off. */
 struct keepalive {
     int count;
-    struct keepalive_call {
+    struct keepalive_value {
         int level;
         int option;
         int value;
-    } calls[KEEPALIVE_OPTIONS];
+    } values[KEEPALIVE_OPTIONS];
 };
 
 /*
@@ -74,14 +82,71 @@ size_t keepalive_complaint(char line[KEEPALIVE_COMPLAINT],
 
 /*
  * Does a socket count that was made with these arguments of socket(2)? True for
- * TCP, over IPv4 or IPv6, and for Multipath TCP.
+ * TCP, over IPv4 or IPv6, and for Multipath TCP. Inline, so that a socket that
+ * does not count costs nothing but the comparisons.
  */
-bool keepalive_is_tcp(int family, int type, int protocol);
+static inline bool keepalive_is_tcp(int family, int type, int protocol)
+{
+    if (family != AF_INET && family != AF_INET6)
+        return false;
+    /* Equal, not a bit test: SOCK_RAW (3) and SOCK_SEQPACKET (5) hold the bit
+     * of SOCK_STREAM (1). */
+    if ((type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != SOCK_STREAM)
+        return false;
+    return protocol == 0 || protocol == IPPROTO_TCP ||
+           protocol == IPPROTO_MPTCP;
+}
+
+/*
+ * The system call itself: returns what the kernel returned, an error as its
+ * negative number, see syscall(2). errno is not touched, and no wrapper of the
+ * C library or of another preloaded library comes in between. Inline, and by
+ * the instruction where it is known, so that a call costs what it must and the
+ * loader has one symbol less to look up at each start of a program.
+ */
+static inline long keepalive_call(long number, long a, long b, long c, long d,
+                                  long e)
+{
+#if defined(__x86_64__) && !defined(__ILP32__)
+    register long fourth __asm__("r10") = d;
+    register long fifth __asm__("r8") = e;
+
+    __asm__ volatile("syscall"
+                     : "+a"(number)
+                     : "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth)
+                     : "rcx", "r11", "memory");
+    return number;
+#elif defined(__aarch64__)
+    register long call __asm__("x8") = number;
+    register long first __asm__("x0") = a;
+    register long second __asm__("x1") = b;
+    register long third __asm__("x2") = c;
+    register long fourth __asm__("x3") = d;
+    register long fifth __asm__("x4") = e;
+
+    __asm__ volatile("svc 0"
+                     : "+r"(first)
+                     : "r"(call), "r"(second), "r"(third), "r"(fourth),
+                       "r"(fifth)
+                     : "memory");
+    return first;
+#else
+    int saved = errno;
+    long result = syscall(number, a, b, c, d, e);
+
+    if (result == -1)
+        result = -errno;
+    errno = saved;
+    return result;
+#endif
+}
 
 /*
  * Sets the options on descriptor fd, each on its own: one that the kernel
  * refuses does not stop the next. errno is kept. One setsockopt(2) an option,
- * no other system call; async-signal-safe.
+ * no other system call; async-signal-safe. Refusals are none of the
+ * program's business: an older kernel has EOPNOTSUPP for Multipath TCP, a
+ * seccomp filter EPERM.
  */
 void keepalive_apply(const struct keepalive *settings, int fd);
 

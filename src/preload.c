@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: MIT
  *
  * The only room with state, the loader and exported symbols. The state is
- * written once, normally by the constructor, and published by the pointer to
- * the next socket(). There are no locks: socket() stays async-signal-safe and
+ * written once, normally by the constructor, and published by one pointer.
+ * There are no locks: socket() stays async-signal-safe and
  * usable after vfork(2) and in a child forked by one of many threads.
  */
 #include "keepalive.h"
@@ -16,6 +16,7 @@
 #include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -46,10 +47,18 @@ __asm__(".symver dlsym, dlsym@GLIBC_2.27");
 
 typedef int socket_call(int family, int type, int protocol);
 
-static struct keepalive settings;
-static atomic_flag loading = ATOMIC_FLAG_INIT;
-/* Null until the settings are there. */
-static _Atomic(socket_call *) next_socket;
+/* All that the interposed calls need, published by one pointer. */
+struct state {
+    struct keepalive settings;
+    socket_call *next_socket;
+};
+
+static socket_call early_socket;
+
+/* Off, and the next call is the one that loads the settings. */
+static const struct state early = {{.count = 0}, early_socket};
+static struct state loaded;
+static _Atomic(const struct state *) state = &early;
 
 /* The system call itself, for want of a next socket(). */
 COLD static int plain_socket(int family, int type, int protocol)
@@ -57,11 +66,15 @@ COLD static int plain_socket(int family, int type, int protocol)
 #ifdef SYS_socketcall
     /* i386 and its like have had a call of this name only since Linux 4.3. */
     long arguments[] = {family, type, protocol};
-
-    return (int)syscall(SYS_socketcall, 1, arguments);
+    long fd = keepalive_call(SYS_socketcall, 1, (long)arguments, 0, 0, 0);
 #else
-    return (int)syscall(SYS_socket, family, type, protocol);
+    long fd = keepalive_call(SYS_socket, family, type, protocol, 0, 0);
 #endif
+
+    if (fd >= 0)
+        return (int)fd;
+    errno = (int)-fd;
+    return -1;
 }
 
 /* A program that runs with more rights than its caller takes no advice. */
@@ -70,59 +83,65 @@ static char **trusted_environment(void)
     return getauxval(AT_SECURE) != 0 ? NULL : environ;
 }
 
-static void report(const char *const bad[KEEPALIVE_OPTIONS])
+COLD static void report(const struct keepalive_option *option, const char *text)
 {
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
-        struct pollfd standard_error = {STDERR_FILENO, POLLOUT, 0};
-        char line[KEEPALIVE_COMPLAINT];
+    struct pollfd standard_error = {STDERR_FILENO, POLLOUT, 0};
+    struct timespec now = {0, 0};
+    char line[KEEPALIVE_COMPLAINT];
+    size_t size = keepalive_complaint(line, option, text);
 
-        if (bad[i] == NULL)
-            continue;
-        /* A pipe that is full would stop the program here, and one that has
-         * no reader would end it with SIGPIPE: then rather no report. */
-        if (poll(&standard_error, 1, 0) != 1 ||
-            standard_error.revents != POLLOUT)
-            return;
-        if (write(STDERR_FILENO, line,
-                  keepalive_complaint(line, &keepalive_options[i], bad[i])) < 0)
-            return;
-    }
+    /* A pipe that is full would stop the program here, and one that has no
+     * reader would end it with SIGPIPE: then rather no report. */
+    if (keepalive_call(SYS_ppoll, (long)&standard_error, 1, (long)&now, 0, 0) ==
+            1 &&
+        standard_error.revents == POLLOUT)
+        keepalive_call(SYS_write, STDERR_FILENO, (long)line, (long)size, 0, 0);
+}
+
+static socket_call *next_socket(void)
+{
+    /* POSIX has it that the pointer of dlsym() can be a function's. */
+    void *symbol = dlsym != NULL ? dlsym(RTLD_NEXT, "socket") : NULL;
+
+    return symbol != NULL ? *(socket_call **)&symbol : plain_socket;
 }
 
 /* Once: reads the settings, reports, finds the next socket(). */
 __attribute__((constructor)) static void load(void)
 {
+    static atomic_flag begun = ATOMIC_FLAG_INIT;
     const char *bad[KEEPALIVE_OPTIONS];
     int saved = errno;
-    socket_call *next = NULL;
 
-    if (atomic_flag_test_and_set(&loading))
+    if (atomic_flag_test_and_set(&begun))
         return;
-    keepalive_settings(&settings, trusted_environment(), bad);
-    report(bad);
-    if (dlsym != NULL) {
-        /* POSIX has it that the pointer of dlsym() can be a function's. */
-        void *symbol = dlsym(RTLD_NEXT, "socket");
-
-        next = *(socket_call **)&symbol;
-    }
-    atomic_store_explicit(&next_socket, next != NULL ? next : plain_socket,
-                          memory_order_release);
+    keepalive_settings(&loaded.settings, trusted_environment(), bad);
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        if (bad[i] != NULL)
+            report(&keepalive_options[i], bad[i]);
+    loaded.next_socket = next_socket();
+    atomic_store_explicit(&state, &loaded, memory_order_release);
     errno = saved;
 }
 
-/* Nothing but the next call where it is off, or the socket does not count. */
-static inline int make_socket(socket_call *next, const struct keepalive *wanted,
-                              int family, int type, int protocol)
+/* Apart from the others, so that they are spared its stack frame. */
+__attribute__((noinline)) static int
+tcp_socket(int family, int type, int protocol, const struct state *s)
 {
-    int fd;
+    int fd = s->next_socket(family, type, protocol);
 
-    if (wanted->count == 0 || !keepalive_is_tcp(family, type, protocol))
-        return next(family, type, protocol);
-    fd = next(family, type, protocol);
     if (fd >= 0)
-        keepalive_apply(wanted, fd);
+        keepalive_apply(&s->settings, fd);
     return fd;
+}
+
+/* Where it is off, or the socket does not count: nothing but the next call. */
+static inline int make_socket(int family, int type, int protocol,
+                              const struct state *s)
+{
+    if (s->settings.count == 0 || !keepalive_is_tcp(family, type, protocol))
+        return s->next_socket(family, type, protocol);
+    return tcp_socket(family, type, protocol, s);
 }
 
 /*
@@ -133,25 +152,20 @@ static inline int make_socket(socket_call *next, const struct keepalive *wanted,
 COLD static int early_socket(int family, int type, int protocol)
 {
     const char *bad[KEEPALIVE_OPTIONS];
-    struct keepalive own;
-    socket_call *next;
-    int saved = errno;
+    struct state own = {.next_socket = plain_socket};
+    const struct state *now;
 
     load();
-    next = atomic_load_explicit(&next_socket, memory_order_acquire);
-    if (next != NULL)
-        return make_socket(next, &settings, family, type, protocol);
-    keepalive_settings(&own, trusted_environment(), bad);
-    errno = saved;
-    return make_socket(plain_socket, &own, family, type, protocol);
+    now = atomic_load_explicit(&state, memory_order_acquire);
+    if (now == &early) {
+        keepalive_settings(&own.settings, trusted_environment(), bad);
+        now = &own;
+    }
+    return make_socket(family, type, protocol, now);
 }
 
 EXPORT int socket(int family, int type, int protocol)
 {
-    socket_call *next =
-        atomic_load_explicit(&next_socket, memory_order_acquire);
-
-    if (next == NULL)
-        return early_socket(family, type, protocol);
-    return make_socket(next, &settings, family, type, protocol);
+    return make_socket(family, type, protocol,
+                       atomic_load_explicit(&state, memory_order_acquire));
 }

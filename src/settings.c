@@ -109,9 +109,9 @@ void keepalive_settings(struct keepalive *settings, char *const *environment,
     settings->count = 0;
     for (int i = 0; values[0] != 0 && i < KEEPALIVE_OPTIONS; i++)
         if (values[i] != 0)
-            settings->calls[settings->count++] =
-                (struct keepalive_call){keepalive_options[i].level,
-                                        keepalive_options[i].option, values[i]};
+            settings->values[settings->count++] = (struct keepalive_value){
+                keepalive_options[i].level, keepalive_options[i].option,
+                values[i]};
 }
 
 static char *put(char *end, const char *text)

@@ -35,7 +35,7 @@ START_TEST(each_value_reaches_its_option)
 
     keepalive_apply(&four, fd);
     for (int i = 0; i < ROWS(option_cases); i++)
-        ck_assert_int_eq(option_of(fd, i), four.calls[i].value);
+        ck_assert_int_eq(option_of(fd, i), four.values[i].value);
     close(fd);
 }
 END_TEST
@@ -66,8 +66,8 @@ START_TEST(refusal_stops_nothing_and_keeps_errno)
     struct keepalive refused = four;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    refused.calls[0].option = 9999; /* ENOPROTOOPT */
-    refused.calls[2].value = 99999; /* EINVAL */
+    refused.values[0].option = 9999; /* ENOPROTOOPT */
+    refused.values[2].value = 99999; /* EINVAL */
     errno = EDOM;
     keepalive_apply(&refused, fd);
     ck_assert_int_eq(errno, EDOM);

@@ -130,8 +130,8 @@ static const char *settings_of(char *const *environment)
     keepalive_settings(&settings, environment, bad);
     *end = '\0';
     for (int i = 0; i < settings.count; i++)
-        end += sprintf(end, "%d/%d=%d ", settings.calls[i].level,
-                       settings.calls[i].option, settings.calls[i].value);
+        end += sprintf(end, "%d/%d=%d ", settings.values[i].level,
+                       settings.values[i].option, settings.values[i].value);
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         if (bad[i] != NULL)
             end += sprintf(end, "bad %s='%s' ", contract[i].variable, bad[i]);

@@ -20,15 +20,15 @@ static void check_settings(const struct keepalive *settings)
     if (settings->count < 0 || settings->count > KEEPALIVE_OPTIONS)
         abort();
     for (int i = 0; i < settings->count; i++, row++) {
-        const struct keepalive_call *call = &settings->calls[i];
+        const struct keepalive_value *v = &settings->values[i];
 
         while (row < KEEPALIVE_OPTIONS &&
-               (keepalive_options[row].level != call->level ||
-                keepalive_options[row].option != call->option))
+               (keepalive_options[row].level != v->level ||
+                keepalive_options[row].option != v->option))
             row++;
-        if (row == KEEPALIVE_OPTIONS || call->value < 1 ||
-            call->value < keepalive_options[row].least ||
-            call->value > keepalive_options[row].most)
+        if (row == KEEPALIVE_OPTIONS || v->value < 1 ||
+            v->value < keepalive_options[row].least ||
+            v->value > keepalive_options[row].most)
             abort();
     }
 }
