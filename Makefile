@@ -38,7 +38,7 @@ rooms = $(BUILD)/settings.o $(BUILD)/apply.o $(BUILD)/preload.o
 suites = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/check_*.c))
 scripts = $(sort $(wildcard tests/test_*.sh))
 helpers = $(BUILD)/tests/probe $(BUILD)/tests/peek $(BUILD)/tests/early.so \
-	$(BUILD)/tests/empty.so
+	$(BUILD)/tests/empty.so $(BUILD)/tests/refuse.so
 
 all: $(library)
 

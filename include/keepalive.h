@@ -23,7 +23,7 @@
 #endif
 
 enum {
-    KEEPALIVE_OPTIONS = 4,     /* rows of the table */
+    KEEPALIVE_OPTIONS = 5,     /* rows of the table */
     KEEPALIVE_COMPLAINT = 192, /* bytes of the longest complaint, newline too */
 };
 
@@ -34,6 +34,7 @@ struct keepalive_option {
     int option;
     int least; /* range of the value: seconds, or a number of probes */
     int most;
+    int scale; /* the kernel's units in one of the variable's */
 };
 
 /*
@@ -43,19 +44,24 @@ struct keepalive_option {
  */
 extern const struct keepalive_option keepalive_options[KEEPALIVE_OPTIONS];
 
+/* The switch's values. */
+enum { KEEPALIVE_OFF, KEEPALIVE_ON, KEEPALIVE_FORCE };
+
 /* What to do to a socket: the first `count` values, in order; none if off. */
 struct keepalive {
+    bool force; /* the program cannot change them afterwards */
     int count;
     struct keepalive_value {
         int level;
         int option;
-        int value;
+        int value; /* in the kernel's unit */
     } values[KEEPALIVE_OPTIONS];
 };
 
 /*
  * Reads one value. text is the whole value of a variable, not NULL. Returns
- * true and stores the number (for the switch: 0 off, 1 on) in *value; false,
+ * true and stores it, in the variable's unit, in *value (for the switch one of
+ * KEEPALIVE_OFF and its like); false,
  * with *value as it was, where the text is not a value of this option.
  */
 bool keepalive_parse(const struct keepalive_option *option, const char *text,
@@ -149,5 +155,12 @@ static inline long keepalive_call(long number, long a, long b, long c, long d,
  * seccomp filter EPERM.
  */
 void keepalive_apply(const struct keepalive *settings, int fd);
+
+/*
+ * The same, but only where the settings hold this option of setsockopt(2) and
+ * fd is a TCP socket.
+ */
+void keepalive_restore(const struct keepalive *settings, int fd, int level,
+                       int option);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * apply.c - settings to setsockopt(2) on one descriptor
+ * apply.c - is it a TCP socket? settings to setsockopt(2) on one descriptor
  * SPDX-License-Identifier: MIT
  */
 #include "keepalive.h"
@@ -13,4 +13,29 @@ void keepalive_apply(const struct keepalive *settings, int fd)
     for (int left = settings->count; left > 0; left--, v++)
         keepalive_call(SYS_setsockopt, fd, v->level, v->option, (long)&v->value,
                        sizeof(v->value));
+}
+
+/* An option of the socket layer; -1 where fd is no socket. */
+static int socket_option(int fd, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof(value);
+
+    keepalive_call(SYS_getsockopt, fd, SOL_SOCKET, option, (long)&value,
+                   (long)&size);
+    return value;
+}
+
+void keepalive_restore(const struct keepalive *settings, int fd, int level,
+                       int option)
+{
+    const struct keepalive_value *v = settings->values;
+    int left = settings->count;
+
+    while (left > 0 && (v->level != level || v->option != option))
+        left--, v++;
+    if (left > 0 && keepalive_is_tcp(socket_option(fd, SO_DOMAIN),
+                                     socket_option(fd, SO_TYPE),
+                                     socket_option(fd, SO_PROTOCOL)))
+        keepalive_apply(settings, fd);
 }

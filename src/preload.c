@@ -46,35 +46,58 @@ __asm__(".symver dlsym, dlsym@GLIBC_2.27");
 #endif
 
 typedef int socket_call(int family, int type, int protocol);
+typedef int setsockopt_call(int fd, int level, int option, const void *value,
+                            socklen_t size);
 
-/* All that the interposed calls need, published by one pointer. */
+/* All that socket() needs, published by one pointer. */
 struct state {
     struct keepalive settings;
     socket_call *next_socket;
 };
 
 static socket_call early_socket;
+static setsockopt_call early_setsockopt;
 
 /* Off, and the next call is the one that loads the settings. */
 static const struct state early = {{.count = 0}, early_socket};
 static struct state loaded;
 static _Atomic(const struct state *) state = &early;
+/* Apart, as it is not looked up before a program calls it. */
+static _Atomic(setsockopt_call *) next_setsockopt = early_setsockopt;
 
-/* The system call itself, for want of a next socket(). */
+/* What a system call returned, as the C library would return it. */
+static int result(long returned)
+{
+    if (returned >= 0)
+        return (int)returned;
+    errno = (int)-returned;
+    return -1;
+}
+
+/* The system calls themselves, for want of a next library. */
 COLD static int plain_socket(int family, int type, int protocol)
 {
 #ifdef SYS_socketcall
     /* i386 and its like have had a call of this name only since Linux 4.3. */
     long arguments[] = {family, type, protocol};
-    long fd = keepalive_call(SYS_socketcall, 1, (long)arguments, 0, 0, 0);
-#else
-    long fd = keepalive_call(SYS_socket, family, type, protocol, 0, 0);
-#endif
 
-    if (fd >= 0)
-        return (int)fd;
-    errno = (int)-fd;
-    return -1;
+    return result(keepalive_call(SYS_socketcall, 1, (long)arguments, 0, 0, 0));
+#else
+    return result(keepalive_call(SYS_socket, family, type, protocol, 0, 0));
+#endif
+}
+
+static int plain_setsockopt(int fd, int level, int option, const void *value,
+                            socklen_t size)
+{
+    return result(keepalive_call(SYS_setsockopt, fd, level, option, (long)value,
+                                 (long)size));
+}
+
+/* The next function of that name, NULL where it cannot be found. */
+static void *next(const char *name)
+{
+    return dlsym != NULL ? dlsym(RTLD_NEXT, name) : NULL;
 }
 
 /* A program that runs with more rights than its caller takes no advice. */
@@ -98,14 +121,6 @@ COLD static void report(const struct keepalive_option *option, const char *text)
         keepalive_call(SYS_write, STDERR_FILENO, (long)line, (long)size, 0, 0);
 }
 
-static socket_call *next_socket(void)
-{
-    /* POSIX has it that the pointer of dlsym() can be a function's. */
-    void *symbol = dlsym != NULL ? dlsym(RTLD_NEXT, "socket") : NULL;
-
-    return symbol != NULL ? *(socket_call **)&symbol : plain_socket;
-}
-
 /* Once: reads the settings, reports, finds the next socket(). */
 __attribute__((constructor)) static void load(void)
 {
@@ -119,7 +134,9 @@ __attribute__((constructor)) static void load(void)
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         if (bad[i] != NULL)
             report(&keepalive_options[i], bad[i]);
-    loaded.next_socket = next_socket();
+    *(void **)&loaded.next_socket = next("socket");
+    if (loaded.next_socket == NULL)
+        loaded.next_socket = plain_socket;
     atomic_store_explicit(&state, &loaded, memory_order_release);
     errno = saved;
 }
@@ -168,4 +185,64 @@ EXPORT int socket(int family, int type, int protocol)
 {
     return make_socket(family, type, protocol,
                        atomic_load_explicit(&state, memory_order_acquire));
+}
+
+/*
+ * The first call finds the next setsockopt(), later than the next socket(): a
+ * look-up at each start is dear, and few programs call it in a signal handler
+ * before they have called it elsewhere. Where that is under way in another
+ * thread, or dlsym() itself comes back here, the plain system call serves.
+ */
+COLD static setsockopt_call *find_setsockopt(void)
+{
+    static atomic_flag begun = ATOMIC_FLAG_INIT;
+    setsockopt_call *found = plain_setsockopt;
+    int saved = errno;
+
+    if (atomic_flag_test_and_set(&begun))
+        return found;
+    *(void **)&found = next("setsockopt");
+    if (found == NULL)
+        found = plain_setsockopt;
+    atomic_store_explicit(&next_setsockopt, found, memory_order_release);
+    errno = saved;
+    return found;
+}
+
+/*
+ * With `force`: the program's own call, as it is, so that the kernel judges its
+ * arguments, and then the user's values again.
+ */
+COLD static int forced_setsockopt(int fd, int level, int option,
+                                  const void *value, socklen_t size,
+                                  setsockopt_call *next_call)
+{
+    int done = next_call(fd, level, option, value, size);
+
+    if (done == 0)
+        keepalive_restore(&loaded.settings, fd, level, option);
+    return done;
+}
+
+COLD static int early_setsockopt(int fd, int level, int option,
+                                 const void *value, socklen_t size)
+{
+    setsockopt_call *next_call;
+
+    load();
+    next_call = find_setsockopt();
+    if (atomic_load_explicit(&state, memory_order_acquire)->settings.force)
+        return forced_setsockopt(fd, level, option, value, size, next_call);
+    return next_call(fd, level, option, value, size);
+}
+
+EXPORT int setsockopt(int fd, int level, int option, const void *value,
+                      socklen_t size)
+{
+    setsockopt_call *next_call =
+        atomic_load_explicit(&next_setsockopt, memory_order_acquire);
+
+    if (atomic_load_explicit(&state, memory_order_acquire)->settings.force)
+        return forced_setsockopt(fd, level, option, value, size, next_call);
+    return next_call(fd, level, option, value, size);
 }

@@ -13,14 +13,15 @@
 #include <sys/socket.h>
 
 const struct keepalive_option keepalive_options[KEEPALIVE_OPTIONS] = {
-    {"KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, 0, 1},
-    {"KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 1, 127},
-    {"KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767},
-    {"KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767},
+    {"KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, KEEPALIVE_OFF, KEEPALIVE_FORCE, 1},
+    {"KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 1, 127, 1},
+    {"KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767, 1},
+    {"KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767, 1},
+    {"KEEPTIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT, 1, 2147483, 1000},
 };
 
 /* The values of the switch, each at the index of its word. */
-static const char words[][4] = {"off", "on"};
+static const char words[][6] = {"off", "on", "force"};
 
 enum { SHOWN = 64 }; /* bytes of a bad value that a complaint shows */
 
@@ -88,7 +89,8 @@ void keepalive_settings(struct keepalive *settings, char *const *environment,
                         const char *bad[KEEPALIVE_OPTIONS])
 {
     const char *texts[KEEPALIVE_OPTIONS] = {NULL};
-    int values[KEEPALIVE_OPTIONS] = {1}; /* on; 0 leaves a number alone */
+    /* 0 leaves an option alone; the switch is on unless told otherwise. */
+    int values[KEEPALIVE_OPTIONS] = {KEEPALIVE_ON};
 
     for (; environment != NULL && *environment != NULL; environment++) {
         if ((*environment)[0] != 'K')
@@ -106,12 +108,15 @@ void keepalive_settings(struct keepalive *settings, char *const *environment,
             !keepalive_parse(&keepalive_options[i], texts[i], &values[i]))
             bad[i] = texts[i];
     }
+    settings->force = values[0] == KEEPALIVE_FORCE;
+    if (settings->force)
+        values[0] = KEEPALIVE_ON;
     settings->count = 0;
-    for (int i = 0; values[0] != 0 && i < KEEPALIVE_OPTIONS; i++)
+    for (int i = 0; values[0] != KEEPALIVE_OFF && i < KEEPALIVE_OPTIONS; i++)
         if (values[i] != 0)
             settings->values[settings->count++] = (struct keepalive_value){
                 keepalive_options[i].level, keepalive_options[i].option,
-                values[i]};
+                values[i] * keepalive_options[i].scale};
 }
 
 static char *put(char *end, const char *text)
@@ -149,7 +154,7 @@ size_t keepalive_complaint(char line[KEEPALIVE_COMPLAINT],
     end = put(end, ": '");
     end = put_foreign(end, text);
     if (is_switch(option)) {
-        end = put(end, "' is not on or off; using on\n");
+        end = put(end, "' is not on, off or force; using on\n");
     } else {
         end = put(end, "' is not a whole number from ");
         end = put_number(end, option->least);

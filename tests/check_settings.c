@@ -12,14 +12,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { SWITCH, COUNT, IDLE, INTERVAL };
+enum { SWITCH, COUNT, IDLE, INTERVAL, TIMEOUT };
 
 /* The contract's table, written down a second time. */
 static const struct keepalive_option contract[] = {
-    {"KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, 0, 1},
-    {"KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 1, 127},
-    {"KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767},
-    {"KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767},
+    {"KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, 0, 2, 1},
+    {"KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 1, 127, 1},
+    {"KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767, 1},
+    {"KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767, 1},
+    {"KEEPTIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT, 1, 2147483, 1000},
 };
 
 START_TEST(table_is_the_contract)
@@ -31,6 +32,7 @@ START_TEST(table_is_the_contract)
         ck_assert_int_eq(keepalive_options[i].option, contract[i].option);
         ck_assert_int_eq(keepalive_options[i].least, contract[i].least);
         ck_assert_int_eq(keepalive_options[i].most, contract[i].most);
+        ck_assert_int_eq(keepalive_options[i].scale, contract[i].scale);
     }
 }
 END_TEST
@@ -62,7 +64,11 @@ static const struct parse_case {
     {SWITCH, "yes", REFUSED},
     {SWITCH, "no", REFUSED},
     {SWITCH, "skip", REFUSED},
-    {SWITCH, "force", REFUSED},
+    {SWITCH, "force", 2},
+    {SWITCH, "FORCE", 2},
+    {SWITCH, "Force", 2},
+    {SWITCH, "forced", REFUSED},
+    {SWITCH, "forc", REFUSED},
     {SWITCH, "o\xCE", REFUSED}, /* 'N' with the high bit set */
     {COUNT, "1", 1},
     {COUNT, "127", 127},
@@ -104,6 +110,12 @@ static const struct parse_case {
     {INTERVAL, "32767", 32767},
     {INTERVAL, "0", REFUSED},
     {INTERVAL, "32768", REFUSED},
+    {TIMEOUT, "1", 1},
+    {TIMEOUT, "2147483", 2147483},
+    {TIMEOUT, "0", REFUSED},
+    {TIMEOUT, "2147484", REFUSED},
+    {TIMEOUT, "21474839", REFUSED},
+    {TIMEOUT, "5s", REFUSED},
 };
 
 START_TEST(value_is_digits_in_range_or_refused)
@@ -129,6 +141,8 @@ static const char *settings_of(char *const *environment)
     memset(&settings, 0x55, sizeof(settings));
     keepalive_settings(&settings, environment, bad);
     *end = '\0';
+    if (settings.force)
+        end += sprintf(end, "force ");
     for (int i = 0; i < settings.count; i++)
         end += sprintf(end, "%d/%d=%d ", settings.values[i].level,
                        settings.values[i].option, settings.values[i].value);
@@ -138,7 +152,8 @@ static const char *settings_of(char *const *environment)
     return text;
 }
 
-/* 1/9 is SO_KEEPALIVE; 6/6, 6/4, 6/5 are TCP_KEEPCNT, KEEPIDLE, KEEPINTVL. */
+/* 1/9 is SO_KEEPALIVE; 6/6, 6/4, 6/5, 6/18 are TCP_KEEPCNT, TCP_KEEPIDLE,
+ * TCP_KEEPINTVL and TCP_USER_TIMEOUT, the last in milliseconds. */
 static const struct settings_case {
     char *environment[6];
     const char *settings;
@@ -153,8 +168,13 @@ static const struct settings_case {
     {{"KEEPCNT=11", NULL}, "1/9=1 6/6=11 "},
     {{"KEEPIDLE=12", NULL}, "1/9=1 6/4=12 "},
     {{"KEEPINTVL=13", NULL}, "1/9=1 6/5=13 "},
-    {{"KEEPINTVL=13", "KEEPIDLE=12", "KEEPCNT=11", "KEEPALIVE=on", NULL},
-     "1/9=1 6/6=11 6/4=12 6/5=13 "},
+    {{"KEEPTIMEOUT=14", NULL}, "1/9=1 6/18=14000 "},
+    {{"KEEPTIMEOUT=2147483", NULL}, "1/9=1 6/18=2147483000 "},
+    {{"KEEPTIMEOUT=14", "KEEPINTVL=13", "KEEPIDLE=12", "KEEPCNT=11",
+      "KEEPALIVE=on", NULL},
+     "1/9=1 6/6=11 6/4=12 6/5=13 6/18=14000 "},
+    {{"KEEPALIVE=force", NULL}, "force 1/9=1 "},
+    {{"KEEPALIVE=FORCE", "KEEPIDLE=12", NULL}, "force 1/9=1 6/4=12 "},
     {{"KEEPCNT=", "KEEPIDLE=", "KEEPINTVL=", NULL}, "1/9=1 "},
     /* a bad value leaves the others in force */
     {{"KEEPCNT=11", "KEEPIDLE=5m", "KEEPINTVL=13", NULL},
@@ -204,9 +224,9 @@ static const struct complaint_case {
      "libkeepalive: KEEPCNT: '-1' is not a whole number from 1 to 127; "
      "using the system's value\n"},
     {SWITCH, "maybe",
-     "libkeepalive: KEEPALIVE: 'maybe' is not on or off; using on\n"},
+     "libkeepalive: KEEPALIVE: 'maybe' is not on, off or force; using on\n"},
     {SWITCH, "\033[2Ja\tb\r\n\177\200\377c ~",
-     "libkeepalive: KEEPALIVE: '?[2Ja?b?????c ~' is not on or off; "
+     "libkeepalive: KEEPALIVE: '?[2Ja?b?????c ~' is not on, off or force; "
      "using on\n"},
     {INTERVAL, SIXTY "0123",
      "libkeepalive: KEEPINTVL: '" SIXTY "0123' is not a whole number from 1 "

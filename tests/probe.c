@@ -5,10 +5,13 @@
  *     probe sockets     a line for each row of the truth table
  *     probe late        a TCP socket, after it has overwritten its environment
  *     probe accept      an accepted socket, over IPv4 and over IPv6
+ *     probe one         one TCP socket
  *     probe full        a socket() when no descriptor is left
  *     probe closed      status 0 where socket() returned descriptor 0, kept
  *                       alive; started with descriptors 0 to 2 closed
  *     probe arguments   runs `probe sockets` with no argument, not even 0
+ *     probe calls       what setsockopt() returns, for calls good and bad
+ *     probe override    sockets on which the program sets values of its own
  *     probe others      sockets that do not count, after a marker
  *     probe tcp         one TCP socket, after a marker
  *
@@ -21,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -71,7 +75,8 @@ static int late(void)
     return 0;
 }
 
-static void print_accepted(const char *label, int family)
+/* The accepted end of a connection over loopback; -1 and a message. */
+static int accepted(int family)
 {
     struct sockaddr_storage address = {.ss_family = (sa_family_t)family};
     struct sockaddr_in6 *inet6 = (struct sockaddr_in6 *)&address;
@@ -79,6 +84,7 @@ static void print_accepted(const char *label, int family)
     socklen_t size = family == AF_INET ? sizeof(*inet) : sizeof(*inet6);
     int listener = socket(family, SOCK_STREAM, 0);
     int client = socket(family, SOCK_STREAM, 0);
+    int fd;
 
     if (family == AF_INET)
         inet->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -88,17 +94,24 @@ static void print_accepted(const char *label, int family)
         listen(listener, 1) < 0 ||
         getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
         connect(client, (struct sockaddr *)&address, size) < 0)
-        perror(label);
-    errno = UNTOUCHED;
-    print_socket(label, accept(listener, NULL, NULL));
+        perror("a connection over loopback");
+    fd = accept(listener, NULL, NULL);
     close(client);
     close(listener);
+    errno = UNTOUCHED;
+    return fd;
 }
 
 static int accept_both(void)
 {
-    print_accepted("accepted IPv4", AF_INET);
-    print_accepted("accepted IPv6", AF_INET6);
+    print_socket("accepted IPv4", accepted(AF_INET));
+    print_socket("accepted IPv6", accepted(AF_INET6));
+    return 0;
+}
+
+static int one(void)
+{
+    print_new_socket("one", AF_INET, SOCK_STREAM, 0);
     return 0;
 }
 
@@ -126,6 +139,84 @@ static int arguments(void)
     execv("/proc/self/exe", none);
     perror("execv");
     return 1;
+}
+
+static void print_call(const char *label, int fd, int level, int option,
+                       const void *value, socklen_t size)
+{
+    int done;
+
+    errno = UNTOUCHED;
+    done = setsockopt(fd, level, option, value, size);
+    printf("%s: %d errno %d\n", label, done, errno);
+}
+
+/*
+ * The value stands at the end of readable memory that cannot be written: who
+ * reads further, or writes, does not live to print the line.
+ */
+static int calls(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int *value = (int *)(memory + page) - 1;
+    int tcp = socket(AF_INET, SOCK_STREAM, 0);
+    int other = socket(AF_UNIX, SOCK_STREAM, 0);
+    static const socklen_t sizes[] = {0, 1, 3, 4, 5, 8, 4096, (socklen_t)-1};
+    const void *const wild[] = {NULL, (void *)1, memory + page,
+                                (char *)value + 2, (void *)-8};
+
+    *value = 9;
+    if (mprotect(memory, page, PROT_READ) < 0 ||
+        mprotect(memory + page, page, PROT_NONE) < 0)
+        perror("mprotect");
+    for (size_t i = 0; i < sizeof(option_cases) / sizeof(*option_cases); i++) {
+        const struct option_case *c = &option_cases[i];
+
+        puts(c->variable);
+        for (size_t j = 0; j < sizeof(sizes) / sizeof(*sizes); j++)
+            print_call("size", tcp, c->level, c->option, value, sizes[j]);
+        for (size_t j = 0; j < sizeof(wild) / sizeof(*wild); j++)
+            print_call("wild", tcp, c->level, c->option, wild[j], sizeof(int));
+        print_call("no descriptor", -1, c->level, c->option, value, 4);
+        print_call("no socket", 0, c->level, c->option, value, 4);
+        print_call("no TCP", other, c->level, c->option, value, 4);
+        print_call("negative", tcp, c->level, c->option, &(int){-1}, 4);
+        print_call("zero", tcp, c->level, c->option, &(int){0}, 4);
+        print_call("large", tcp, c->level, c->option, &(int){99999}, 4);
+    }
+    print_call("buffer", tcp, SOL_SOCKET, SO_RCVBUF, value, 4);
+    print_call("no delay", tcp, IPPROTO_TCP, TCP_NODELAY, value, 4);
+    print_call("linger", tcp, SOL_SOCKET, SO_LINGER, &(struct linger){1, 2},
+               sizeof(struct linger));
+    print_call("congestion", tcp, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+    print_call("no option", tcp, IPPROTO_TCP, 9999, value, 4);
+    print_call("no level", tcp, 9999, TCP_KEEPIDLE, value, 4);
+    return 0;
+}
+
+/* As curl and its like do, once the socket is theirs. */
+static void override(const char *label, int fd)
+{
+    static const int values[] = {0, 5, 60, 6, 7000};
+
+    for (size_t i = 0; i < sizeof(option_cases) / sizeof(*option_cases); i++)
+        setsockopt(fd, option_cases[i].level, option_cases[i].option,
+                   &values[i], sizeof(values[i]));
+    errno = UNTOUCHED;
+    print_socket(label, fd);
+}
+
+static int override_all(void)
+{
+    override("IPv4", socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
+    override("IPv6", socket(AF_INET6, SOCK_STREAM, 0));
+    override("accepted", accepted(AF_INET));
+    override("datagram", socket(AF_INET, SOCK_DGRAM, 0));
+    override("raw", socket(AF_INET, SOCK_RAW, IPPROTO_TCP));
+    override("local", socket(AF_UNIX, SOCK_STREAM, 0));
+    return 0;
 }
 
 /* strace shows the call as it is, so what comes after it is the program's. */
@@ -157,9 +248,17 @@ static const struct command {
     const char *name;
     int (*run)(void);
 } commands[] = {
-    {"sockets", sockets}, {"late", late},     {"accept", accept_both},
-    {"full", full},       {"closed", closed}, {"arguments", arguments},
-    {"others", others},   {"tcp", tcp},
+    {"sockets", sockets},
+    {"late", late},
+    {"accept", accept_both},
+    {"one", one},
+    {"full", full},
+    {"closed", closed},
+    {"arguments", arguments},
+    {"others", others},
+    {"tcp", tcp},
+    {"calls", calls},
+    {"override", override_all},
 };
 
 int main(int argc, char *argv[])

@@ -53,12 +53,13 @@ static const struct socket_case {
 /* The options of the contract, in its order. */
 static const struct option_case {
     const char *variable;
-    int level, option;
+    int level, option, scale;
 } option_cases[] = {
-    {"KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE},
-    {"KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT},
-    {"KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE},
-    {"KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL},
+    {"KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, 1},
+    {"KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 1},
+    {"KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, 1},
+    {"KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 1},
+    {"KEEPTIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT, 1000},
 };
 
 /* The value of an option of the contract; -1 where the socket has none. */

@@ -38,7 +38,7 @@ gate() {
         sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')"
     expect "$how: soname" 'libkeepalive.so' "$(printf '%s\n' "$dynamic" |
         sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')"
-    expect "$how: exports" 'socket' \
+    expect "$how: exports" 'setsockopt socket' \
         "$(nm -D --defined-only "$library" | awk '{ print $NF }' | xargs)"
     expect "$how: newer symbol versions" '' \
         "$(readelf -VW "$library" | newer | xargs)"

@@ -27,6 +27,7 @@ on='setsockopt(SOL_SOCKET, SO_KEEPALIVE, [1], 4)'
 count='setsockopt(IPPROTO_TCP, TCP_KEEPCNT, [20], 4)'
 idle='setsockopt(IPPROTO_TCP, TCP_KEEPIDLE, [180], 4)'
 interval='setsockopt(IPPROTO_TCP, TCP_KEEPINTVL, [60], 4)'
+timeout='setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, [5000], 4)'
 
 expect 'nothing set' "$socket
 $on" "$(calls tcp)"
@@ -35,19 +36,43 @@ $on
 $count
 $idle
 $interval" "$(calls tcp KEEPINTVL=60 KEEPIDLE=180 KEEPCNT=20)"
+expect 'and the timeout' "$socket
+$on
+$timeout" "$(calls tcp KEEPTIMEOUT=5)"
+expect 'force: no more than that' "$socket
+$on
+$idle" "$(calls tcp KEEPIDLE=180 KEEPALIVE=force)"
 expect 'KEEPIDLE alone' "$socket
 $on
 $idle" "$(calls tcp KEEPIDLE=180)"
 expect 'off' "$socket" "$(calls tcp KEEPALIVE=off KEEPIDLE=180)"
 
-# Sockets that do not count: the same calls as with an empty library, from the
-# start of the program to its end. Only the loading of a file is left out, as
-# it depends on the file's segments.
+# The program's own calls of setsockopt(): the same, whatever is set, but with
+# force. From the start of the program to its end.
 names() {
-    strace -o "$tmp/trace" -E LD_PRELOAD="$1" -E KEEPIDLE=180 "$probe" others
+    library=$1
+    shift
+    set -- -o "$tmp/trace" -e raw=setsockopt -E LD_PRELOAD="$library" "$@"
+    strace "$@" >"$tmp/out"
     grep -v '^execve' "$tmp/trace" | sed 's/(.*//' |
         grep -vxE 'mmap|mprotect|munmap'
 }
-expect 'no call for other sockets' "$(names "$BUILD/tests/empty.so")" \
-    "$(names "$LIBKEEPALIVE")"
+expect 'no call beside those of the program' \
+    "$(names "$BUILD/tests/empty.so" "$probe" calls)" \
+    "$(names "$LIBKEEPALIVE" -E KEEPALIVE=off -E KEEPIDLE=180 "$probe" calls)"
+
+# Sockets that do not count: the same calls as with an empty library, from the
+# start of the program to its end. Only the loading of a file is left out, as
+# it depends on the file's segments.
+expect 'no call for other sockets' \
+    "$(names "$BUILD/tests/empty.so" "$probe" others)" \
+    "$(names "$LIBKEEPALIVE" -E KEEPIDLE=180 "$probe" others)"
+
+# Sockets that other threads make while the first one loads the settings: it is
+# held up there, at the report, for as long as they need.
+expect 'sockets while another thread loads' 'early: 400 of 400' \
+    "$(strace -f -qq -o /dev/null -e trace=ppoll \
+        -e inject=ppoll:delay_enter=400000 -E KEEPCNT=bad -E KEEPIDLE=222 \
+        -E LD_PRELOAD="$LIBKEEPALIVE:$BUILD/tests/early.so" \
+        "$probe" closed 2>/dev/null)"
 finish
