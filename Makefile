@@ -42,8 +42,25 @@ helpers = $(BUILD)/tests/probe $(BUILD)/tests/peek $(BUILD)/tests/early.so \
 
 all: $(library)
 
-$(library): $(rooms)
-	$(CC) $(library_ldflags) $(CFLAGS) $(LDFLAGS) -o $@ $(rooms)
+# What the library asks of the C library it asks by name alone, without a symbol
+# version: the loader has less to compare at each start of a program, and that
+# of a modern dlsym() is unknown to the systems before 2021. The linker takes the
+# names from a stand-in. A C library other than glibc has no versions.
+glibc := $(shell printf '\043include <features.h>\n__GLIBC__\n' | \
+	$(CC) -E -P -x c - 2>/dev/null | grep '^[0-9]')
+standin = $(if $(glibc),$(BUILD)/libc.so.6)
+
+$(library): $(rooms) $(standin)
+	$(CC) $(library_ldflags) $(CFLAGS) $(LDFLAGS) -o $@ $(rooms) $(standin)
+
+# The last two are asked for only where CFLAGS has a stack protector.
+$(BUILD)/libc.so.6: Makefile
+	@mkdir -p $(@D)
+	printf '%s\n' 'char **environ;' 'void dlsym(void) {}' \
+		'void getauxval(void) {}' 'void __errno_location(void) {}' \
+		'void __stack_chk_fail(void) {}' 'void *__stack_chk_guard;' | \
+		$(CC) $(CFLAGS) -fno-lto -fPIC -shared -nostdlib -Wl,-soname,$(@F) \
+		-o $@ -x c -
 
 $(rooms): $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
@@ -74,6 +91,12 @@ $(BUILD)/tests/check_%: tests/check_%.c $(BUILD)/settings.o $(BUILD)/apply.o
 	$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< \
 		$(filter %.o,$^) $$(pkg-config --cflags --libs check)
 
+# With the flags of the library, so that the two can be compared.
+$(BUILD)/tests/empty.so: tests/empty.c
+	@mkdir -p $(@D)
+	$(CC) $(cflags) $(library_cflags) $(CPPFLAGS) $(CFLAGS) \
+		$(library_ldflags) $(LDFLAGS) -o $@ $<
+
 $(BUILD)/tests/%.so: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(cflags) $(library_cflags) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) \
@@ -82,6 +105,12 @@ $(BUILD)/tests/%.so: tests/%.c
 $(BUILD)/tests/%: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $<
+
+# What it costs, beside its peers (libkeepalive0 and libdontdie0 where they are
+# installed) and the floor.
+bench: all $(BUILD)/tests/bench $(BUILD)/tests/empty.so
+	LIBKEEPALIVE=$(abspath $(library)) BUILD=$(abspath $(BUILD)) \
+		sh tests/bench.sh | tee $(BUILD)/bench.txt
 
 # Installing. The new file is written beside the old one and renamed over it:
 # who writes into a mapped library ends every process that uses it.
@@ -183,6 +212,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all demo check check-programs install uninstall \
-	installcheck lint sanitize fuzz dist distcheck clean
+	installcheck bench lint sanitize fuzz dist \
+	distcheck clean
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/examples/*.d)

@@ -29,7 +29,7 @@ enum {
 
 /* One row of the table: a variable and the socket option that it sets. */
 struct keepalive_option {
-    char variable[12]; /* an array, so that the table needs no relocation */
+    char variable[12]; /* KEEP...; no pointer, which would be relocated */
     int level;         /* level and option as in setsockopt(2) */
     int option;
     int least; /* range of the value: seconds, or a number of probes */
@@ -70,11 +70,11 @@ bool keepalive_parse(const struct keepalive_option *option, const char *text,
 /*
  * Makes the settings of an environment: a vector like environ(7), or NULL for
  * an empty one. It is passed over once; of two equal names the first counts,
- * as with getenv(3). bad[row] becomes the text of a value that could not be
- * used, else NULL. An unset, empty or bad variable leaves its option alone; the
- * switch is on then.
+ * as with getenv(3). An unset, empty or bad variable leaves its option alone;
+ * the switch is on then. Returns true where any of the variables was there;
+ * then bad[row] is the text of a value that could not be used, or NULL.
  */
-void keepalive_settings(struct keepalive *settings, char *const *environment,
+bool keepalive_settings(struct keepalive *settings, char *const *environment,
                         const char *bad[KEEPALIVE_OPTIONS]);
 
 /*

@@ -23,27 +23,11 @@
 #define COLD __attribute__((cold, noinline))
 
 /*
- * glibc 2.34 moved dlsym() from libdl to libc under a new version, which no
- * older system has; asked for as it stands, it ends every program there. So
- * the version is the one that every glibc of the architecture has, and the
- * reference is weak: before 2.34 it is null where a program has no libdl.
+ * Before glibc 2.34 dlsym() is in libdl, which not every program has; weak, it
+ * is null there. The Makefile sees to it that no version is asked for: that of
+ * a modern system would end every program of an older one.
  */
 #pragma weak dlsym
-#if defined(__GLIBC__)
-#if defined(__x86_64__) && !defined(__ILP32__)
-__asm__(".symver dlsym, dlsym@GLIBC_2.2.5");
-#elif defined(__i386__)
-__asm__(".symver dlsym, dlsym@GLIBC_2.0");
-#elif defined(__aarch64__) || (defined(__powerpc64__) && _CALL_ELF == 2)
-__asm__(".symver dlsym, dlsym@GLIBC_2.17");
-#elif defined(__arm__)
-__asm__(".symver dlsym, dlsym@GLIBC_2.4");
-#elif defined(__s390x__)
-__asm__(".symver dlsym, dlsym@GLIBC_2.2");
-#elif defined(__riscv) && __riscv_xlen == 64
-__asm__(".symver dlsym, dlsym@GLIBC_2.27");
-#endif
-#endif
 
 typedef int socket_call(int family, int type, int protocol);
 typedef int setsockopt_call(int fd, int level, int option, const void *value,
@@ -101,9 +85,12 @@ static void *next(const char *name)
 }
 
 /* A program that runs with more rights than its caller takes no advice. */
-static char **trusted_environment(void)
+static bool read_settings(struct keepalive *settings,
+                          const char *bad[KEEPALIVE_OPTIONS])
 {
-    return getauxval(AT_SECURE) != 0 ? NULL : environ;
+    return keepalive_settings(settings, environ, bad) &&
+           (getauxval(AT_SECURE) == 0 ||
+            keepalive_settings(settings, NULL, bad));
 }
 
 COLD static void report(const struct keepalive_option *option, const char *text)
@@ -126,19 +113,17 @@ __attribute__((constructor)) static void load(void)
 {
     static atomic_flag begun = ATOMIC_FLAG_INIT;
     const char *bad[KEEPALIVE_OPTIONS];
-    int saved = errno;
 
     if (atomic_flag_test_and_set(&begun))
         return;
-    keepalive_settings(&loaded.settings, trusted_environment(), bad);
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        if (bad[i] != NULL)
-            report(&keepalive_options[i], bad[i]);
+    if (read_settings(&loaded.settings, bad))
+        for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+            if (bad[i] != NULL)
+                report(&keepalive_options[i], bad[i]);
     *(void **)&loaded.next_socket = next("socket");
     if (loaded.next_socket == NULL)
         loaded.next_socket = plain_socket;
     atomic_store_explicit(&state, &loaded, memory_order_release);
-    errno = saved;
 }
 
 /* Apart from the others, so that they are spared its stack frame. */
@@ -171,11 +156,13 @@ COLD static int early_socket(int family, int type, int protocol)
     const char *bad[KEEPALIVE_OPTIONS];
     struct state own = {.next_socket = plain_socket};
     const struct state *now;
+    int saved = errno;
 
     load();
+    errno = saved;
     now = atomic_load_explicit(&state, memory_order_acquire);
     if (now == &early) {
-        keepalive_settings(&own.settings, trusted_environment(), bad);
+        read_settings(&own.settings, bad);
         now = &own;
     }
     return make_socket(family, type, protocol, now);

@@ -76,31 +76,40 @@ bool keepalive_parse(const struct keepalive_option *option, const char *text,
                              : parse_number(option, text, value);
 }
 
-/* The text behind "NAME=" where the entry is of that name, else NULL. */
-static const char *value_of(const char *entry, const char *name)
+/* What stands behind the prefix in the text; NULL where it is not one. */
+static const char *behind(const char *prefix, const char *text)
 {
-    for (; *name != '\0'; entry++, name++)
-        if (*entry != *name)
+    for (; *prefix != '\0'; prefix++, text++)
+        if (*prefix != *text)
             return NULL;
-    return *entry == '=' ? entry + 1 : NULL;
+    return text;
 }
 
-void keepalive_settings(struct keepalive *settings, char *const *environment,
+bool keepalive_settings(struct keepalive *settings, char *const *environment,
                         const char *bad[KEEPALIVE_OPTIONS])
 {
+    static const char common[] = "KEEP"; /* begins every variable's name */
     const char *texts[KEEPALIVE_OPTIONS] = {NULL};
     /* 0 leaves an option alone; the switch is on unless told otherwise. */
     int values[KEEPALIVE_OPTIONS] = {KEEPALIVE_ON};
+    bool found = false;
 
     for (; environment != NULL && *environment != NULL; environment++) {
-        if ((*environment)[0] != 'K')
+        const char *rest = behind(common, *environment);
+
+        if (rest == NULL)
             continue;
-        for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-            if (texts[i] == NULL)
-                texts[i] =
-                    value_of(*environment, keepalive_options[i].variable);
+        for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+            const char *name = keepalive_options[i].variable;
+            const char *end = behind(name + sizeof(common) - 1, rest);
+
+            if (texts[i] == NULL && end != NULL && *end == '=') {
+                texts[i] = end + 1;
+                found = true;
+            }
+        }
     }
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+    for (int i = 0; found && i < KEEPALIVE_OPTIONS; i++) {
         bool given = texts[i] != NULL && texts[i][0] != '\0';
 
         bad[i] = NULL;
@@ -117,6 +126,7 @@ void keepalive_settings(struct keepalive *settings, char *const *environment,
             settings->values[settings->count++] = (struct keepalive_value){
                 keepalive_options[i].level, keepalive_options[i].option,
                 values[i] * keepalive_options[i].scale};
+    return found;
 }
 
 static char *put(char *end, const char *text)

@@ -137,16 +137,17 @@ static const char *settings_of(char *const *environment)
     struct keepalive settings;
     const char *bad[KEEPALIVE_OPTIONS];
     char *end = text;
+    bool found;
 
     memset(&settings, 0x55, sizeof(settings));
-    keepalive_settings(&settings, environment, bad);
+    found = keepalive_settings(&settings, environment, bad);
     *end = '\0';
     if (settings.force)
         end += sprintf(end, "force ");
     for (int i = 0; i < settings.count; i++)
         end += sprintf(end, "%d/%d=%d ", settings.values[i].level,
                        settings.values[i].option, settings.values[i].value);
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+    for (int i = 0; found && i < KEEPALIVE_OPTIONS; i++)
         if (bad[i] != NULL)
             end += sprintf(end, "bad %s='%s' ", contract[i].variable, bad[i]);
     return text;

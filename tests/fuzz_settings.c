@@ -54,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *environment[ENTRIES + 1];
     const char *bad[KEEPALIVE_OPTIONS];
     struct keepalive settings;
+    bool found;
     int count = 0;
 
     if (copy == NULL)
@@ -70,9 +71,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         entry = end;
     }
     environment[count] = NULL;
-    keepalive_settings(&settings, environment, bad);
+    found = keepalive_settings(&settings, environment, bad);
     check_settings(&settings);
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+    for (int i = 0; found && i < KEEPALIVE_OPTIONS; i++)
         if (bad[i] != NULL)
             check_complaint(&keepalive_options[i], bad[i]);
     free(copy);
