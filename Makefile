@@ -53,11 +53,13 @@ standin = $(if $(glibc),$(BUILD)/libc.so.6)
 $(library): $(rooms) $(standin)
 	$(CC) $(library_ldflags) $(CFLAGS) $(LDFLAGS) -o $@ $(rooms) $(standin)
 
-# The last two are asked for only where CFLAGS has a stack protector.
+# errno only where the instruction for a system call is not known, the last two
+# only where CFLAGS has a stack protector.
 $(BUILD)/libc.so.6: Makefile
 	@mkdir -p $(@D)
 	printf '%s\n' 'char **environ;' 'void dlsym(void) {}' \
-		'void getauxval(void) {}' 'void __errno_location(void) {}' \
+		'void getauxval(void) {}' 'void syscall(void) {}' \
+		'void __errno_location(void) {}' \
 		'void __stack_chk_fail(void) {}' 'void *__stack_chk_guard;' | \
 		$(CC) $(CFLAGS) -fno-lto -fPIC -shared -nostdlib -Wl,-soname,$(@F) \
 		-o $@ -x c -

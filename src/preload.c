@@ -10,7 +10,6 @@
 #include "keepalive.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/auxv.h>
@@ -49,15 +48,6 @@ static _Atomic(const struct state *) state = &early;
 /* Apart, as it is not looked up before a program calls it. */
 static _Atomic(setsockopt_call *) next_setsockopt = early_setsockopt;
 
-/* What a system call returned, as the C library would return it. */
-static int result(long returned)
-{
-    if (returned >= 0)
-        return (int)returned;
-    errno = (int)-returned;
-    return -1;
-}
-
 /* The system calls themselves, for want of a next library. */
 COLD static int plain_socket(int family, int type, int protocol)
 {
@@ -65,20 +55,19 @@ COLD static int plain_socket(int family, int type, int protocol)
     /* i386 and its like have had a call of this name only since Linux 4.3. */
     long arguments[] = {family, type, protocol};
 
-    return result(keepalive_call(SYS_socketcall, 1, (long)arguments, 0, 0, 0));
+    return (int)syscall(SYS_socketcall, 1, arguments);
 #else
-    return result(keepalive_call(SYS_socket, family, type, protocol, 0, 0));
+    return (int)syscall(SYS_socket, family, type, protocol);
 #endif
 }
 
 static int plain_setsockopt(int fd, int level, int option, const void *value,
                             socklen_t size)
 {
-    return result(keepalive_call(SYS_setsockopt, fd, level, option, (long)value,
-                                 (long)size));
+    return (int)syscall(SYS_setsockopt, fd, level, option, value, size);
 }
 
-/* The next function of that name, NULL where it cannot be found. */
+/* The next function of that name; where it is found errno is as it was. */
 static void *next(const char *name)
 {
     return dlsym != NULL ? dlsym(RTLD_NEXT, name) : NULL;
@@ -156,10 +145,8 @@ COLD static int early_socket(int family, int type, int protocol)
     const char *bad[KEEPALIVE_OPTIONS];
     struct state own = {.next_socket = plain_socket};
     const struct state *now;
-    int saved = errno;
 
     load();
-    errno = saved;
     now = atomic_load_explicit(&state, memory_order_acquire);
     if (now == &early) {
         read_settings(&own.settings, bad);
@@ -184,7 +171,6 @@ COLD static setsockopt_call *find_setsockopt(void)
 {
     static atomic_flag begun = ATOMIC_FLAG_INIT;
     setsockopt_call *found = plain_setsockopt;
-    int saved = errno;
 
     if (atomic_flag_test_and_set(&begun))
         return found;
@@ -192,7 +178,6 @@ COLD static setsockopt_call *find_setsockopt(void)
     if (found == NULL)
         found = plain_setsockopt;
     atomic_store_explicit(&next_setsockopt, found, memory_order_release);
-    errno = saved;
     return found;
 }
 

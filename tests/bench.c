@@ -2,7 +2,6 @@
  * bench.c - the work that tests/bench.sh measures
  * SPDX-License-Identifier: MIT
  *
- *     bench nothing                    to count what a start takes
  *     bench make KIND COUNT            makes and closes COUNT sockets
  *     bench threads KIND WIDTH COUNT   the same in WIDTH threads, COUNT each;
  *                                      prints nanoseconds a socket
@@ -178,8 +177,6 @@ int main(int argc, char *argv[])
 {
     const char *work = argc > 1 ? argv[1] : "";
 
-    if (argc == 2 && strcmp(work, "nothing") == 0)
-        return EXIT_SUCCESS;
     if (argc == 4 && strcmp(work, "make") == 0) {
         kind = argv[2];
         count = atol(argv[3]);

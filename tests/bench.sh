@@ -98,12 +98,12 @@ row 'TCP, four options' "$(calls - tcp)" "$(calls - own)" \
 heading 'instructions, start of a program' empty '' ours dontdie classic
 # start_row LABEL VARIABLES: the empty one in full, the others over it
 start_row() {
-    base=$(instructions "$empty" "$2" "$bench" nothing)
+    base=$(instructions "$empty" "$2" /bin/true)
     set -- "$1" "$2" "$ours" "$dontdie" "$classic"
     over=
     for library in "$3" "$4" "$5"; do
         if [ -e "$library" ]; then
-            full=$(instructions "$library" "$2" "$bench" nothing)
+            full=$(instructions "$library" "$2" /bin/true)
             over="$over +$((full - base))"
         else
             over="$over -"
@@ -113,11 +113,11 @@ start_row() {
     row "$1" "$base" '' $over
 }
 others=$(seq 10 | sed 's/.*/VARIABLE&=value&/' | xargs)
-start_row '10 variables' "$(echo "$others" | cut -d' ' -f1-9)"
-start_row '10 variables, the four among them' \
+start_row 'true, 10 variables' "$(echo "$others" | cut -d' ' -f1-9)"
+start_row 'true, the four among the 10' \
     "$four $(echo "$others" | cut -d' ' -f1-2)"
 others=$(seq 299 | sed 's/.*/VARIABLE&=value&/' | xargs)
-start_row '300 variables' "$others"
+start_row 'true, 300 variables' "$others"
 
 heading "time, start of true, $STARTS rounds, us" bare empty ours dontdie \
     classic
