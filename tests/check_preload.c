@@ -345,6 +345,8 @@ static const struct stack_case {
     /* each sees the calls of those before it */
     {"", "refuse.so", "", "one", "one: errno 71\n"},
     {"refuse.so", "", "", "one", "one: errno 71\n"},
+    {"", "refuse.so", "", "set", "set: -1 errno 71\n"},
+    {"refuse.so", "", "", "set", "set: -1 errno 71\n"},
     {"", "refuse.so early.so", "EARLY=1", "one",
      "early: 0 of 50\none: errno 71\n"},
 };

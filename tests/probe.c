@@ -10,6 +10,7 @@
  *     probe closed      status 0 where socket() returned descriptor 0, kept
  *                       alive; started with descriptors 0 to 2 closed
  *     probe arguments   runs `probe sockets` with no argument, not even 0
+ *     probe set         what setsockopt() returns for what is no socket
  *     probe calls       what setsockopt() returns, for calls good and bad
  *     probe override    sockets on which the program sets values of its own
  *     probe others      sockets that do not count, after a marker
@@ -151,6 +152,12 @@ static void print_call(const char *label, int fd, int level, int option,
     printf("%s: %d errno %d\n", label, done, errno);
 }
 
+static int set(void)
+{
+    print_call("set", 0, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+    return 0;
+}
+
 /*
  * The value stands at the end of readable memory that cannot be written: who
  * reads further, or writes, does not live to print the line.
@@ -257,6 +264,7 @@ static const struct command {
     {"arguments", arguments},
     {"others", others},
     {"tcp", tcp},
+    {"set", set},
     {"calls", calls},
     {"override", override_all},
 };
