@@ -81,6 +81,15 @@ $(BUILD)/tests/%: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $<
 
+# Real programs: what the kernel has of their sockets, in build/matrix.txt. The
+# second unpacks the Debian packages of those that are not installed.
+matrix: all $(helpers)
+	LIBKEEPALIVE=$(abspath $(CHECKED)) BUILD=$(abspath $(BUILD)) \
+		sh tests/matrix.sh
+
+matrix-programs:
+	BUILD=$(abspath $(BUILD)) sh tests/matrix.sh fetch
+
 # Installing. The new file is written beside the old one and renamed over it:
 # who writes into a mapped library ends every process that uses it.
 define put
@@ -180,7 +189,7 @@ distcheck: dist
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo check check-programs install uninstall \
+.PHONY: all demo check check-programs matrix matrix-programs install uninstall \
 	installcheck lint sanitize fuzz dist distcheck clean
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/examples/*.d)
