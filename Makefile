@@ -81,6 +81,11 @@ $(BUILD)/tests/%: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $<
 
+# An idle connection behind a NAT, told as it happens; as root.
+demo-nat: all
+	LIBKEEPALIVE=$(abspath $(CHECKED)) BUILD=$(abspath $(BUILD)) \
+		sh tests/demo_nat.sh
+
 # Real programs: what the kernel has of their sockets, in build/matrix.txt. The
 # second unpacks the Debian packages of those that are not installed.
 matrix: all $(helpers)
@@ -189,7 +194,7 @@ distcheck: dist
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo check check-programs matrix matrix-programs install uninstall \
-	installcheck lint sanitize fuzz dist distcheck clean
+.PHONY: all demo demo-nat check check-programs matrix matrix-programs install \
+	uninstall installcheck lint sanitize fuzz dist distcheck clean
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/examples/*.d)

@@ -60,6 +60,7 @@ version_of() {
         told=$(dpkg-query -W -f '${Version}' "$package" ||
             basename "$UNPACKED/archives/$1"_* | cut -d _ -f 2)
     fi 2>/dev/null
+    told=${told%%[-+]*}
     echo "${told:--}"
 }
 
