@@ -149,27 +149,50 @@ probes() {
             print word, (/Flags \[R/ ? "reset" : $NF)
         }' server="$(echo "$near" | tr -d '[]').$1" "$out.wire"
 }
-answered() { [ "$(probes "$1" | wc -l)" -ge 1 ]; }
+seen() { # PORT NUMBER
+    [ "$(probes "$1" | wc -l)" -ge "$2" ]
+}
+
+# expect_probes HALF EXPECTED: of the first packets
+expect_probes() {
+    expect "$1: the packets" "$2" \
+        "$(probes "$(port "$1")" | head -n 5 | xargs)"
+}
+
+capture() {
+    on client tcpdump -l -n -tt --immediate-mode -i direct \
+        "portrange $(port without)-$(port with)" \
+        >"$out.wire" 2>"$out.tcpdump" &
+    wait_until 20 grep -q listening "$out.tcpdump" || fail 'no capture'
+}
 
 # What is on the wire: a probe after KEEPIDLE, and another after each answer;
 # without an answer they come every KEEPINTVL.
 wire() {
     export KEEPIDLE=4 KEEPINTVL=2 KEEPCNT=3
-    on client tcpdump -l -n -tt --immediate-mode -i direct \
-        "portrange $(port without)-$(port with)" >"$out.wire" 2>"$out.tcpdump" &
-    wait_until 20 grep -q listening "$out.tcpdump" || fail 'no capture'
+    capture
     for half in $halves; do
         port=$(port "$half")
         serve without "$port" OPEN:/dev/null
         read_from "$half" "$port"
     done
-    wait_until 20 answered "$(port with)" || fail 'with: no probe'
+    wait_until 20 seen "$(port with)" 1 || fail 'with: no probe'
     power off "$(port with)"
     wait_until 30 test -s "$out.with"
-    expect 'with: the packets' \
-        'long 0, long 0, short 0, short 0, short reset' \
-        "$(probes "$(port with)" | paste -sd , | sed 's/,/, /g')"
-    expect 'without: the packets' '' "$(probes "$(port without)")"
+    expect_probes with 'long 0 long 0 short 0 short 0 short reset'
+    expect_probes without ''
+}
+
+# After a probe the kernel looks again when KEEPINTVL is over, not earlier, even
+# if it was answered. So KEEPIDLE alone does not make probes more frequent than
+# every 75 s, the system's interval.
+long_interval() {
+    export KEEPIDLE=2 KEEPINTVL=4 KEEPCNT=3
+    capture
+    serve without "$(port with)" OPEN:/dev/null
+    read_from with "$(port with)"
+    wait_until 30 seen "$(port with)" 5
+    expect_probes with 'short 0 long 0 long 0 long 0 long 0'
 }
 
 # Multipath TCP keeps its connection when the last path is gone, for
@@ -196,7 +219,7 @@ end_cases() {
 at_exit=end_cases
 
 base=7000
-for name in nat dead_peer rebooted_peer server wire; do
+for name in nat dead_peer rebooted_peer server wire long_interval; do
     for over in $families $multipath; do
         base=$((base + 10))
         (
