@@ -7,7 +7,7 @@
 # should. The network is that of test_network.sh.
 . tests/common.sh
 in_namespace -n -m
-need bash socat tcpdump
+need bash socat
 . tests/network.sh
 make_network
 
@@ -120,9 +120,9 @@ end_demo() {
 at_exit=end_demo
 
 cat <<END
-A client and a server with a NAT between them that forgets a connection when
-it was idle for $memory s. The client says hello, is silent for $pause s and asks
-"are you there?". It knows nothing of keepalive. Twice at the same time:
+A client and a server, and between them a NAT that forgets a connection which
+was idle for $memory s. The client says hello, is silent for $pause s and then
+asks "are you there?". It knows nothing of keepalive. Twice at the same time:
 
     without  CLIENT
     with     LD_PRELOAD=libkeepalive.so KEEPIDLE=2 KEEPINTVL=1 CLIENT
@@ -136,7 +136,7 @@ for half in $halves; do
     wait_until 20 listening "$(port "$half")" || fail "$half: no server"
     narrate "$half" &
     jobs="$jobs $!"
-    wait_until 20 grep -q listening "$tmp/tcpdump.$half" 2>/dev/null ||
+    wait_until 20 grep -qs listening "$tmp/tcpdump.$half" ||
         fail "$half: no capture"
 done
 clients=

@@ -186,8 +186,8 @@ done >"$tmp/versions"
 
 mkdir -p "$BUILD"
 {
-    echo "SO_KEEPALIVE TCP_KEEPCNT TCP_KEEPIDLE TCP_KEEPINTVL of real programs'" \
-        'sockets, as the kernel has them'
+    echo 'SO_KEEPALIVE TCP_KEEPCNT TCP_KEEPIDLE TCP_KEEPINTVL of the sockets of' \
+        'real programs, as the kernel has them'
     echo "Asked for: 1 11 222 33. $(date +%F), Linux $(uname -r)," \
         "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)"
     echo

@@ -16,7 +16,9 @@ far4=10.0.2.2 far6='[fd00:2::2]' near4=10.0.3.1 near6='[fd00:3::1]'
 
 # Makes it, or skips.
 make_network() {
-    need ip nft ss timeout
+    need ip nft ss tcpdump timeout
+    # tcpdump gives up its groups, which only root may.
+    grep -q allow /proc/self/setgroups || skip 'only root may capture packets'
     mount -t tmpfs none /run || skip 'no mounts here'
     # shellcheck disable=SC2034 # common.sh runs it
     at_exit=end_network

@@ -138,8 +138,8 @@ END
     # The server is the same file as this tool of it, which Debian packages
     # without a service. It sets an idle time of 300 s of its own.
     server redis-check-rdb '1 * 300 *' 7003 bash -c \
-        'exec -a redis-server redis-check-rdb --port 7003 --save "" --dir "$0"' \
-        "$tmp"
+        'exec -a redis-server redis-check-rdb --port 7003 --save "" \
+            --dir "$0"' "$tmp"
 }
 
 # Programs of other packages, for the matrix. Some need a file first.

@@ -8,7 +8,7 @@
 # The windows of time are wide, for machines that are busy.
 . tests/common.sh
 in_namespace -n -m
-need python3 socat tcpdump
+need python3 socat
 . tests/network.sh
 make_network
 
@@ -73,8 +73,9 @@ nat() {
     for half in $halves; do
         port=$(port "$half")
         serve without "$port" "OPEN:$out.$half,creat,append"
-        use "$half" client sh -c '{ echo one; sleep "$0"; echo two; sleep 20; } |
-            socat -u - "$1"' $((memory + 3)) \
+        use "$half" client sh -c '
+            { echo one; sleep "$0"; echo two; sleep 20; } |
+                socat -u - "$1"' $((memory + 3)) \
             "TCP$version:$far:$port,prototype=$protocol" &
     done
     wait_until 30 grep -q two "$out.with"
@@ -163,7 +164,8 @@ capture() {
     on client tcpdump -l -n -tt --immediate-mode -i direct \
         "portrange $(port without)-$(port with)" \
         >"$out.wire" 2>"$out.tcpdump" &
-    wait_until 20 grep -q listening "$out.tcpdump" || fail 'no capture'
+    wait_until 20 grep -qs listening "$out.tcpdump" ||
+        fail "no capture: $(cat "$out.tcpdump")"
 }
 
 # What is on the wire: a probe after KEEPIDLE, and another after each answer;
