@@ -75,6 +75,7 @@ narrate() {
 # forgets HALF: tells when the NAT has no entry of the connection any more; of
 # one that was closed it keeps an entry for longer than the demonstration takes
 forgets() {
+    [ -e /proc/net/nf_conntrack ] || return
     while on nat grep -q "dport=$(port "$1") " /proc/net/nf_conntrack \
         2>/dev/null; do
         sleep 0.1
