@@ -114,6 +114,20 @@ bench: all $(BUILD)/tests/bench $(BUILD)/tests/empty.so
 	LIBKEEPALIVE=$(abspath $(library)) BUILD=$(abspath $(BUILD)) \
 		sh tests/bench.sh | tee $(BUILD)/bench.txt
 
+# An idle connection behind a NAT, told as it happens; as root.
+demo-nat: all
+	LIBKEEPALIVE=$(abspath $(CHECKED)) BUILD=$(abspath $(BUILD)) \
+		sh tests/demo_nat.sh
+
+# Real programs: what the kernel has of their sockets, in build/matrix.txt. The
+# second unpacks the Debian packages of those that are not installed.
+matrix: all $(helpers)
+	LIBKEEPALIVE=$(abspath $(CHECKED)) BUILD=$(abspath $(BUILD)) \
+		sh tests/matrix.sh
+
+matrix-programs:
+	BUILD=$(abspath $(BUILD)) sh tests/matrix.sh fetch
+
 # Installing. The new file is written beside the old one and renamed over it:
 # who writes into a mapped library ends every process that uses it.
 define put
@@ -213,8 +227,7 @@ distcheck: dist
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo check check-programs install uninstall \
-	installcheck bench lint sanitize fuzz dist \
-	distcheck clean
+.PHONY: all demo demo-nat check check-programs bench matrix matrix-programs \
+	install uninstall installcheck lint sanitize fuzz dist distcheck clean
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/examples/*.d)

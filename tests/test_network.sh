@@ -1,0 +1,247 @@
+#!/bin/sh
+# test_network.sh - keepalive against a NAT that forgets and peers that are gone
+# SPDX-License-Identifier: MIT
+#
+# Each case is a function. It runs the same programs without and with the
+# library and asserts both. All cases run side by side, over IPv4, IPv6 and
+# Multipath TCP; a new one is a function and a word in the list at the end.
+# The windows of time are wide, for machines that are busy.
+. tests/common.sh
+in_namespace -n -m
+need python3 socat
+. tests/network.sh
+make_network
+
+# What a case has: $over (IPv4, IPv6, MPTCP), $version and $protocol of it, $far
+# and $near, the server behind the NAT and beside it, $out, a name for files,
+# two halves and a port for each:
+halves='without with'
+port() { [ "$1" = without ] && echo "$base" || echo $((base + 1)); }
+
+# use without|with NODE COMMAND...
+use() {
+    library=$1 where=$2
+    shift 2
+    [ "$library" = without ] || set -- env LD_PRELOAD="$LIBKEEPALIVE" "$@"
+    on "$where" "$@"
+}
+
+# serve without|with PORT ADDRESS: a server that writes to a socat address
+serve() {
+    use "$1" server socat -u \
+        "TCP$version-LISTEN:$2,prototype=$protocol,fork,linger=0" "$3" &
+    wait_until 20 listening "$2" || fail "no server on port $2"
+}
+
+# Connects, reads, and prints what the read ended with.
+reader='
+import errno, socket, sys
+version, protocol, host, port = sys.argv[1:]
+family = {"4": socket.AF_INET, "6": socket.AF_INET6}[version]
+with socket.socket(family, socket.SOCK_STREAM, int(protocol)) as s:
+    s.connect((host.strip("[]"), int(port)))
+    try:
+        print("data" if s.recv(1) else "end")
+    except OSError as e:
+        print(errno.errorcode[e.errno])'
+
+# read_from without|with PORT: a client that waits for data which never comes;
+# what ends its waiting is written to $out.HALF
+read_from() {
+    use "$1" client python3 -c "$reader" "$version" "$protocol" "$near" "$2" \
+        >"$out.$1" 2>&1 &
+    wait_until 20 connected "$2" || fail "no connection to port $2"
+}
+
+# Ends the server of a port; `linger=0` leaves nothing of its connections.
+crash() {
+    # shellcheck disable=SC2046
+    kill -9 $(on server ss -Htanp "sport = :$1" |
+        grep -o 'pid=[0-9]*' | cut -d = -f 2 | sort -u)
+    wait_until 20 disconnected server "$1" || fail "port $1 is still in use"
+}
+
+# waits_still: the reader without the library has noticed nothing
+waits_still() {
+    expect 'without: the read' '' "$(cat "$out.without")"
+    expect 'without: connections' 1 "$(connections client "$(port without)")"
+}
+
+# The client is idle for longer than the NAT remembers and then speaks again.
+nat() {
+    export KEEPIDLE=2 KEEPINTVL=1 KEEPCNT=9
+    for half in $halves; do
+        port=$(port "$half")
+        serve without "$port" "OPEN:$out.$half,creat,append"
+        use "$half" client sh -c '
+            { echo one; sleep "$0"; echo two; sleep 20; } |
+                socat -u - "$1"' $((memory + 3)) \
+            "TCP$version:$far:$port,prototype=$protocol" &
+    done
+    wait_until 30 grep -q two "$out.with"
+    sleep 3
+    expect 'with: what arrived' 'one two' "$(xargs <"$out.with")"
+    expect 'without: what arrived' one "$(xargs <"$out.without")"
+}
+
+# The server's host vanishes without a word while the client reads.
+dead_peer() {
+    export KEEPIDLE=1 KEEPINTVL=1 KEEPCNT=3
+    for half in $halves; do
+        port=$(port "$half")
+        serve without "$port" OPEN:/dev/null
+        read_from "$half" "$port"
+    done
+    start=$(date +%s)
+    power off "$(port without)"
+    power off "$(port with)"
+    wait_until 30 test -s "$out.with"
+    took=$(($(date +%s) - start))
+    expect 'with: the read' "$timed_out" "$(cat "$out.with")"
+    { [ $took -ge 2 ] && [ $took -le 20 ]; } ||
+        fail "with: 4 s were expected, and it took $took s"
+    waits_still
+}
+
+# The server's host comes back, knows nothing and answers the probe with RST.
+rebooted_peer() {
+    export KEEPIDLE=2 KEEPINTVL=2 KEEPCNT=99
+    for half in $halves; do
+        port=$(port "$half")
+        serve without "$port" OPEN:/dev/null
+        read_from "$half" "$port"
+        power off "$port"
+        crash "$port"
+        power on "$port"
+    done
+    wait_until 30 test -s "$out.with"
+    expect 'with: the read' "$reset" "$(cat "$out.with")"
+    waits_still
+}
+
+# Three clients vanish; the server gets rid of their connections.
+server() {
+    export KEEPIDLE=1 KEEPINTVL=1 KEEPCNT=3
+    for half in $halves; do
+        port=$(port "$half")
+        serve "$half" "$port" OPEN:/dev/null
+        for _ in 1 2 3; do
+            use without client socat -u \
+                "TCP$version:$near:$port,prototype=$protocol" OPEN:/dev/null &
+        done
+        wait_until 20 connected "$port" 3 || fail "no 3 clients on port $port"
+        power off "$port"
+    done
+    wait_until 30 disconnected server "$(port with)"
+    expect 'with: connections' 0 "$(connections server "$(port with)")"
+    expect 'without: connections' 3 "$(connections server "$(port without)")"
+}
+
+# probes PORT: what the client sent there after the first second of silence: how
+# long nothing was on the wire before it, long (about 4 s) or short (about 2),
+# and the bytes that it carries
+probes() {
+    awk -v port="$1" '
+        $0 !~ "[.]" port "[ :]" { next }
+        { gap = before ? $1 - before : 0; before = $1 }
+        $5 == server ":" && (gap >= 1 || seen) {
+            seen = 1
+            word = gap < 1 || gap >= 7 ? gap : gap < 3 ? "short" : "long"
+            print word, (/Flags \[R/ ? "reset" : $NF)
+        }' server="$(echo "$near" | tr -d '[]').$1" "$out.wire"
+}
+seen() { # PORT NUMBER
+    [ "$(probes "$1" | wc -l)" -ge "$2" ]
+}
+
+# expect_probes HALF EXPECTED: of the first packets
+expect_probes() {
+    expect "$1: the packets" "$2" \
+        "$(probes "$(port "$1")" | head -n 5 | xargs)"
+}
+
+capture() {
+    on client tcpdump -l -n -tt --immediate-mode -i direct \
+        "portrange $(port without)-$(port with)" \
+        >"$out.wire" 2>"$out.tcpdump" &
+    wait_until 20 grep -qs listening "$out.tcpdump" ||
+        fail "no capture: $(cat "$out.tcpdump")"
+}
+
+# What is on the wire: a probe after KEEPIDLE, and another after each answer;
+# without an answer they come every KEEPINTVL.
+wire() {
+    export KEEPIDLE=4 KEEPINTVL=2 KEEPCNT=3
+    capture
+    for half in $halves; do
+        port=$(port "$half")
+        serve without "$port" OPEN:/dev/null
+        read_from "$half" "$port"
+    done
+    wait_until 20 seen "$(port with)" 1 || fail 'with: no probe'
+    power off "$(port with)"
+    wait_until 30 test -s "$out.with"
+    expect_probes with 'long 0 long 0 short 0 short 0 short reset'
+    expect_probes without ''
+}
+
+# After a probe the kernel looks again when KEEPINTVL is over, not earlier, even
+# if it was answered. So KEEPIDLE alone does not make probes more frequent than
+# every 75 s, the system's interval.
+long_interval() {
+    export KEEPIDLE=2 KEEPINTVL=4 KEEPCNT=3
+    capture
+    serve without "$(port with)" OPEN:/dev/null
+    read_from with "$(port with)"
+    wait_until 30 seen "$(port with)" 5
+    expect_probes with 'short 0 long 0 long 0 long 0 long 0'
+}
+
+# Multipath TCP keeps its connection when the last path is gone, for
+# net.mptcp.close_timeout seconds, and the error of the path is lost on the way.
+multipath=MPTCP
+[ -e /proc/net/if_inet6 ] && families='IPv4 IPv6' || families='IPv4'
+python3 -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)' 2>/dev/null || {
+    multipath=
+    echo 'no Multipath TCP that takes TCP_KEEPIDLE in this kernel'
+}
+for node in client server; do
+    [ -z "$multipath" ] || on $node sysctl -qw net.mptcp.close_timeout=1
+done
+
+cases=
+end_cases() {
+    for case in $cases; do
+        kill "${case%:*}" 2>/dev/null
+    done
+    end_network
+}
+at_exit=end_cases
+
+base=7000
+for name in nat dead_peer rebooted_peer server wire long_interval; do
+    for over in $families $multipath; do
+        base=$((base + 10))
+        (
+            version=4 protocol=6 far=$far4 near=$near4
+            timed_out=ETIMEDOUT reset=ECONNRESET
+            case $over in
+            IPv6) version=6 far=$far6 near=$near6 ;;
+            MPTCP) protocol=262 timed_out=ENOTCONN ;;
+            esac
+            out=$tmp/$name.$over
+            $name
+            finish
+        ) >"$tmp/$name.$over.log" 2>&1 &
+        cases="$cases $!:$name.$over"
+    done
+done
+
+for case in $cases; do
+    wait "${case%:*}" && continue
+    fail "${case#*:}"
+    cat "$tmp/${case#*:}.log"
+done
+finish
