@@ -9,7 +9,7 @@ BUILD=${BUILD:-$PWD/build}
 LIBKEEPALIVE=${LIBKEEPALIVE:-$BUILD/libkeepalive.so}
 # shellcheck disable=SC2034 # the scripts use them
 probe=$BUILD/tests/probe show=$BUILD/examples/show
-unset LD_PRELOAD KEEPALIVE KEEPCNT KEEPIDLE KEEPINTVL
+unset LD_PRELOAD KEEPALIVE KEEPCNT KEEPIDLE KEEPINTVL KEEPTIMEOUT
 # What a script builds by itself inherits nothing of the make that runs it.
 unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL
 

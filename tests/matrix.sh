@@ -97,29 +97,35 @@ pass() {
     # shellcheck disable=SC2034 # launch() uses it
     library=${PASS#none}
     common_programs
+    overriding_programs
     more_programs
     [ -z "$missing" ] || printf 'missing\t%s\n' "$missing"
 }
 
-# join_passes VERSIONS NONE LIBKEEPALIVE0 LIBDONTDIE0 OURS
+# join_passes VERSIONS NONE LIBKEEPALIVE0 LIBDONTDIE0 FORCE OURS
 join_passes() {
     awk -F '\t' '
-        function line(a, b, c, d, e, f, g, h) {
-            sub(/ +$/, "", h)
-            printf "%-25s %-11s %3s %-12s %-30s %-14s %-12s %s\n",
-                a, b, c, d, e, f, g, h
+        function line(a, b, c, d, e, f, g, h, i) {
+            sub(/ +$/, "", i)
+            printf "%-25s %-11s %3s %-12s %-30s %-12s %-14s %-12s %s\n",
+                a, b, c, d, e, f, g, h, i
         }
         BEGIN {
             split("keepalive count idle interval", field, " ")
             split("1 11 222 33", ours, " ")
             line("program", "version", "fds", "libkeepalive", "set by",
-                "libkeepalive0", "libdontdie0", "no library")
+                "force", "libkeepalive0", "libdontdie0", "no library")
         }
         FNR == 1 { file++ }
         file == 1 { version[$1] = $2; next }
         $1 == "missing" { missing = $2; next }
         NF < 4 { next }
-        file < 5 { other[file, $1] = $3; next }
+        file < 6 {
+            other[file, $1] = $3 (file == 5 ? $4 : "")
+            wrong += file == 5 && $4 != ""
+            forced += file == 5 && $3 == "1 11 222 33"
+            next
+        }
         {
             own = ""
             split($3, value, " ")
@@ -137,12 +143,13 @@ join_passes() {
             rows++
             program = $1
             sub(/ .*/, "", program)
-            line($1 $4, version[program], $2, $3, by, other[3, $1],
-                other[4, $1], other[2, $1])
+            line($1 $4, version[program], $2, $3, by, other[5, $1],
+                other[3, $1], other[4, $1], other[2, $1])
         }
         END {
             print "\nall four values in force: " in_force " of " rows
             print "others: " others
+            print "with KEEPALIVE=force: " forced " of " rows
             if (missing)
                 print "not on this machine:" missing
             if (wrong) {
@@ -167,22 +174,24 @@ passes=
 number=0
 at_exit='kill $passes 2>/dev/null'
 for library in none "$(library_of libkeepalive0)" "$(library_of libdontdie0)" \
-    "$LIBKEEPALIVE"; do
+    "$LIBKEEPALIVE" "$LIBKEEPALIVE"; do
     number=$((number + 1))
+    mode=on
+    [ $number != 4 ] || mode=force
     if [ -z "$library" ]; then
         echo 'not here' >"$tmp/$number"
         continue
     fi
-    PASS=$library sh tests/matrix.sh >"$tmp/$number" 2>"$tmp/errors.$number" &
+    PASS=$library MODE=$mode sh tests/matrix.sh >"$tmp/$number" 2>"$tmp/errors.$number" &
     passes="$passes $!"
 done
 for pass in $passes; do
     wait "$pass" && continue
     fail "a pass ended with status $?"
-    grep -h skipped "$tmp"/[1-4]
+    grep -h skipped "$tmp"/[1-5]
     cat "$tmp"/errors.*
 done
-cut -f 1 "$tmp/4" | cut -d ' ' -f 1 | sort -u | while read -r program; do
+cut -f 1 "$tmp/5" | cut -d ' ' -f 1 | sort -u | while read -r program; do
     [ "$program" = missing ] ||
         printf '%s\t%s\n' "$program" "$(version_of "$program")"
 done >"$tmp/versions"
@@ -194,7 +203,7 @@ mkdir -p "$BUILD"
     echo "Asked for: 1 11 222 33. $(date +%F), Linux $(uname -r)," \
         "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)"
     echo
-    join_passes "$tmp/versions" "$tmp/1" "$tmp/2" "$tmp/3" "$tmp/4"
+    join_passes "$tmp/versions" "$tmp/1" "$tmp/2" "$tmp/3" "$tmp/4" "$tmp/5"
 } >"$BUILD/matrix.txt" || fail 'the rows that are marked'
 cat "$BUILD/matrix.txt"
 finish

@@ -18,11 +18,12 @@ unset http_proxy https_proxy ALL_PROXY all_proxy
 
 ours='1 11 222 33'
 library=$LIBKEEPALIVE # may be set to another, or to nothing
+mode=${MODE:-on}      # or force
 missing=
 
 # The library and four values for one command. It may go on reading.
 launch() {
-    LD_PRELOAD=$library KEEPCNT=11 KEEPIDLE=222 KEEPINTVL=33 \
+    LD_PRELOAD=$library KEEPALIVE=$mode KEEPCNT=11 KEEPIDLE=222 KEEPINTVL=33 \
         DD_TCP_KEEPALIVE_PROBES=11 DD_TCP_KEEPALIVE_TIME=222 \
         DD_TCP_KEEPALIVE_INTVL=33 exec setsid "$@" </dev/null >"$tmp/log" 2>&1
 }
@@ -70,9 +71,15 @@ have() {
     return 1
 }
 
+# With force every program has our values, but those out of reach.
+expect_in_mode() {
+    name=$1 expected=$2
+    [ "$mode" != force ] || [ "$name" = hey ] || expected=$ours
+}
+
 # client NAME EXPECTED COMMAND...; the first word of NAME is the program
 client() {
-    name=$1 expected=$2
+    expect_in_mode "$1" "$2"
     shift 2
     have "${name%% *}" || return
     (launch "$@") &
@@ -81,7 +88,8 @@ client() {
 
 # server NAME EXPECTED PORT COMMAND...
 server() {
-    name=$1 expected=$2 port=$3
+    expect_in_mode "$1" "$2"
+    port=$3
     shift 3
     have "${name%% *}" || return
     (launch "$@") &
@@ -101,6 +109,8 @@ common_programs() {
     client nc "$ours" nc 127.0.0.1 7000
     client socat "$ours" socat -u TCP:127.0.0.1:7000 -
     client ssh "$ours" ssh -o StrictHostKeyChecking=no -p 7000 127.0.0.1 true
+    client 'ssh TCPKeepAlive=no' "$ours" ssh -o TCPKeepAlive=no \
+        -o StrictHostKeyChecking=no -p 7000 127.0.0.1 true
     client psql "$ours" psql -w -h 127.0.0.1 -p 7000 -U nobody nothing
     client python3 "$ours" python3 -c 'import socket
 socket.create_connection(("127.0.0.1", 7000)).recv(1)'
@@ -108,16 +118,6 @@ socket.create_connection(("127.0.0.1", 7000)).recv(1)'
         $s = IO::Socket::INET->new("127.0.0.1:7000"); <$s>'
     client bash "$ours" bash -c 'exec 3<>/dev/tcp/127.0.0.1/7000; read -u 3'
     client node "$ours" node -e 'require("net").connect(7000, "127.0.0.1")'
-
-    # These put values of their own over ours: curl (and git with it) the idle
-    # time and the interval, node's HTTP client all three, redis-cli the idle
-    # time and what it computes from it. They are recorded, not approved.
-    client curl '1 11 60 60' curl -s http://127.0.0.1:7000/
-    client git '1 11 60 60' git ls-remote http://127.0.0.1:7000/nothing
-    client redis-cli '1 * 15 *' redis-cli -h 127.0.0.1 -p 7000 ping
-    client 'node fetch' '1 * 60 *' node -e 'fetch("http://127.0.0.1:7000/")'
-    client 'node http.get' '1 * 1 *' \
-        node -e 'require("http").get("http://127.0.0.1:7000/")'
 
     if command -v javac >/dev/null; then
         cat >"$tmp/Client.java" <<'END'
@@ -135,6 +135,19 @@ END
 
     server socat "$ours" 7001 socat -u TCP-LISTEN:7001 -
     server python3 "$ours" 7002 python3 -m http.server -b 127.0.0.1 7002
+}
+
+# These put values of their own over ours, without force: curl (and git with it)
+# the idle time and the interval, node's HTTP client all three, redis-cli the
+# idle time and what it computes from it. They are recorded, not approved.
+overriding_programs() {
+    client curl '1 11 60 60' curl -s http://127.0.0.1:7000/
+    client git '1 11 60 60' git ls-remote http://127.0.0.1:7000/nothing
+    client redis-cli '1 * 15 *' redis-cli -h 127.0.0.1 -p 7000 ping
+    client 'node fetch' '1 * 60 *' node -e 'fetch("http://127.0.0.1:7000/")'
+    client 'node http.get' '1 * 1 *' \
+        node -e 'require("http").get("http://127.0.0.1:7000/")'
+
     # The server is the same file as this tool of it, which Debian packages
     # without a service. It sets an idle time of 300 s of its own.
     server redis-check-rdb '1 * 300 *' 7003 bash -c \

@@ -197,6 +197,48 @@ long_interval() {
     expect_probes with 'short 0 long 0 long 0 long 0 long 0'
 }
 
+# Connects, waits for a line of its input, sends a byte that is never taken, and
+# prints what the waiting for an answer ends with.
+writer='
+import errno, socket, sys
+version, protocol, host, port = sys.argv[1:]
+family = {"4": socket.AF_INET, "6": socket.AF_INET6}[version]
+with socket.socket(family, socket.SOCK_STREAM, int(protocol)) as s:
+    s.connect((host.strip("[]"), int(port)))
+    sys.stdin.readline()
+    try:
+        s.send(b"x")
+        print("data" if s.recv(1) else "end")
+    except OSError as e:
+        print(errno.errorcode[e.errno])'
+
+# The peer is gone while data is on its way. Keepalive does not run then: with
+# it alone the client waits on, long after a dead peer would have been noticed;
+# with KEEPTIMEOUT it does not. Both halves have the library.
+in_flight() {
+    export KEEPIDLE=1 KEEPINTVL=1 KEEPCNT=3
+    [ "$protocol" = 6 ] || return 0 # Multipath TCP has no such timeout
+    for half in $halves; do
+        port=$(port "$half")
+        [ "$half" = without ] || export KEEPTIMEOUT=5
+        serve without "$port" OPEN:/dev/null
+        mkfifo "$out.$half.go"
+        use with client python3 -c "$writer" "$version" "$protocol" "$near" \
+            "$port" <"$out.$half.go" >"$out.$half" 2>&1 &
+        # shellcheck disable=SC2094 # the client waits for this line
+        { wait_until 20 connected "$port" || fail "no connection to port $port"
+            power off "$port"
+            echo; } >"$out.$half.go"
+    done
+    start=$(date +%s)
+    wait_until 40 test -s "$out.with"
+    took=$(($(date +%s) - start))
+    expect 'with: the read' ETIMEDOUT "$(cat "$out.with")"
+    { [ $took -ge 3 ] && [ $took -le 25 ]; } ||
+        fail "with: 5 s were expected, and it took $took s"
+    waits_still
+}
+
 # Multipath TCP keeps its connection when the last path is gone, for
 # net.mptcp.close_timeout seconds, and the error of the path is lost on the way.
 multipath=MPTCP
@@ -221,7 +263,7 @@ end_cases() {
 at_exit=end_cases
 
 base=7000
-for name in nat dead_peer rebooted_peer server wire long_interval; do
+for name in nat dead_peer rebooted_peer server wire long_interval in_flight; do
     for over in $families $multipath; do
         base=$((base + 10))
         (

@@ -19,6 +19,10 @@ row() {
 
 echo 'program                keepalive count idle interval'
 common_programs
+overriding_programs
+echo 'with KEEPALIVE=force:'
+mode=force
+overriding_programs
 
 [ -z "$missing" ] || {
     finish
