@@ -1,13 +1,14 @@
 # Makefile - builds, tests and installs libkeepalive
 # SPDX-License-Identifier: MIT
 #
-# CC CFLAGS CPPFLAGS LDFLAGS prefix exec_prefix libdir mandir DESTDIR are yours
-# to set; what the library cannot do without stands in variables of its own.
+# CC CFLAGS CPPFLAGS LDFLAGS prefix exec_prefix bindir libdir mandir DESTDIR are
+# yours to set; what the library cannot do without stands in variables of its own.
 
 VERSION = 1.0
 
 prefix = /usr/local
 exec_prefix = $(prefix)
+bindir = $(exec_prefix)/bin
 libdir = $(exec_prefix)/lib
 mandir = $(prefix)/share/man
 
@@ -29,16 +30,21 @@ library_cflags = -fPIC -fvisibility=hidden $(protection)
 library_ldflags = -shared -nostartfiles -Wl,-soname,libkeepalive.so \
 	-Wl,-z,defs,-z,relro,-z,now,-z,text,-z,noexecstack \
 	-Wl,-z,noseparate-code,--as-needed
+command_cflags = -DKEEPALIVE_VERSION='"$(VERSION)"' \
+	-DKEEPALIVE_LIBRARY='"$(libdir)/libkeepalive.so"'
 
 library = $(BUILD)/libkeepalive.so
 rooms = $(BUILD)/settings.o $(BUILD)/apply.o $(BUILD)/preload.o
+command = $(BUILD)/keepalive
+command_rooms = $(BUILD)/command.o $(BUILD)/library.o $(BUILD)/program.o \
+	$(BUILD)/process.o
 
 suites = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/check_*.c))
 scripts = $(sort $(wildcard tests/test_*.sh))
 helpers = $(BUILD)/tests/probe $(BUILD)/tests/peek $(BUILD)/tests/early.so \
 	$(BUILD)/tests/empty.so
 
-all: $(library)
+all: $(library) $(command)
 
 $(library): $(rooms)
 	$(CC) $(library_ldflags) $(CFLAGS) $(LDFLAGS) -o $@ $(rooms)
@@ -46,6 +52,19 @@ $(library): $(rooms)
 $(rooms): $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(cflags) $(library_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(command): $(command_rooms) $(BUILD)/settings.o $(BUILD)/apply.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+$(command_rooms): $(BUILD)/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(cflags) $(command_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# The command holds the path of the library, so it is made anew for another.
+$(BUILD)/library.o: $(BUILD)/path
+$(BUILD)/path: force
+	@mkdir -p $(@D)
+	@echo '$(libdir)' | cmp -s - $@ || echo '$(libdir)' >$@
 
 # The HOWTO's example: its test program without and with the library.
 demo: $(library) $(BUILD)/examples/show
@@ -57,10 +76,11 @@ $(BUILD)/examples/%: examples/%.c
 	@mkdir -p $(@D)
 	$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
-# Tests. CHECKED is the library that they load.
+# Tests. CHECKED is the library that they load, COMMAND the command.
 CHECKED = $(library)
-run_tests = LIBKEEPALIVE=$(abspath $(CHECKED)) BUILD=$(abspath $(BUILD)) \
-	CC='$(CC)' MAKE='$(MAKE)' sh tests/run.sh
+COMMAND = $(command)
+run_tests = LIBKEEPALIVE=$(abspath $(CHECKED)) COMMAND=$(abspath $(COMMAND)) \
+	BUILD=$(abspath $(BUILD)) CC='$(CC)' MAKE='$(MAKE)' sh tests/run.sh
 
 check: all check-programs
 	+$(run_tests) $(suites) $(scripts)
@@ -89,10 +109,17 @@ define put
 	mv -f "$$new" '$(DESTDIR)$(3)/$(notdir $(1))'
 endef
 
-install: all
-	umask 022 && mkdir -p '$(DESTDIR)$(libdir)' '$(DESTDIR)$(mandir)/man7'
-	$(call put,$(library),644,$(libdir))
+install: install-library
+	umask 022 && mkdir -p '$(DESTDIR)$(bindir)' '$(DESTDIR)$(mandir)/man1' \
+		'$(DESTDIR)$(mandir)/man7'
+	$(call put,$(command),755,$(bindir))
+	$(call put,man/keepalive.1,644,$(mandir)/man1)
 	$(call put,man/libkeepalive.7,644,$(mandir)/man7)
+
+# All that 32-bit programs need beside the rest, see README.
+install-library: all
+	umask 022 && mkdir -p '$(DESTDIR)$(libdir)'
+	$(call put,$(library),644,$(libdir))
 
 # A line in ld.so.preload without its file is a message from every program. It
 # may name the file by its path, with or without /usr, by $LIB, or barely.
@@ -105,19 +132,24 @@ uninstall:
 			'take that line out first' >&2; \
 		exit 1; \
 	fi
-	rm -f '$(DESTDIR)$(libdir)/libkeepalive.so'
+	rm -f '$(DESTDIR)$(libdir)/libkeepalive.so' '$(DESTDIR)$(bindir)/keepalive'
+	rm -f '$(DESTDIR)$(mandir)/man1/keepalive.1'
 	rm -f '$(DESTDIR)$(mandir)/man7/libkeepalive.7'
 
+# A command in DESTDIR runs programs with a library that is not there yet.
 installcheck: check-programs
 	+$(run_tests) $(BUILD)/tests/check_preload tests/test_elf.sh \
-		tests/test_demo.sh tests/test_syscalls.sh
+		tests/test_demo.sh tests/test_syscalls.sh tests/test_process.sh \
+		$(if $(DESTDIR),,tests/test_command.sh)
 installcheck: CHECKED = $(DESTDIR)$(libdir)/libkeepalive.so
+installcheck: COMMAND = $(DESTDIR)$(bindir)/keepalive
 
 # Stricter checks, for those who change the code.
 sources = src/*.c include/*.h tests/*.[ch] examples/*.c
 lint:
 	clang-format --dry-run -Werror $(sources)
-	clang-tidy --quiet src/*.c tests/fuzz_settings.c -- $(cflags)
+	clang-tidy --quiet src/*.c tests/fuzz_settings.c -- $(cflags) \
+		$(command_cflags)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability \
 		--inline-suppr -Iinclude src
 	shellcheck tests/*.sh examples/*.sh .ci/run
@@ -135,8 +167,8 @@ sanitize:
 	$(BUILD)/asan/tests/check_apply
 	@mkdir -p $(BUILD)/tsan
 	$(CC) $(cflags) -MF $(BUILD)/tsan/early.d -O1 -g -fsanitize=thread -fPIE \
-		-pie -pthread -o $(BUILD)/tsan/early src/*.c tests/early.c \
-		tests/probe.c
+		-pie -pthread -o $(BUILD)/tsan/early \
+		$(patsubst $(BUILD)/%.o,src/%.c,$(rooms)) tests/early.c tests/probe.c
 	KEEPIDLE=222 $(BUILD)/tsan/early accept >$(BUILD)/tsan/out
 	grep -qx 'early: 400 of 400' $(BUILD)/tsan/out
 	$(MAKE) $(suites)
@@ -180,7 +212,9 @@ distcheck: dist
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo check check-programs install uninstall \
-	installcheck lint sanitize fuzz dist distcheck clean
+force:
+
+.PHONY: all demo check check-programs install install-library uninstall \
+	installcheck lint sanitize fuzz dist distcheck clean force
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/examples/*.d)
