@@ -37,7 +37,7 @@ library = $(BUILD)/libkeepalive.so
 rooms = $(BUILD)/settings.o $(BUILD)/apply.o $(BUILD)/preload.o
 command = $(BUILD)/keepalive
 command_rooms = $(BUILD)/command.o $(BUILD)/library.o $(BUILD)/program.o \
-	$(BUILD)/process.o
+	$(BUILD)/process.o $(BUILD)/global.o $(BUILD)/proof.o
 
 suites = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/check_*.c))
 scripts = $(sort $(wildcard tests/test_*.sh))
@@ -129,7 +129,7 @@ entry = (^|[[:space:]:])(((/usr)?$(patsubst /usr/%,/%,$(libdir))|[^[:space:]:]*[
 uninstall:
 	@if [ -e '$(preload)' ] && grep -Eq '$(entry)' '$(preload)'; then \
 		echo 'not uninstalled: $(preload) still names libkeepalive.so;' \
-			'take that line out first' >&2; \
+			'run keepalive --global off first' >&2; \
 		exit 1; \
 	fi
 	rm -f '$(DESTDIR)$(libdir)/libkeepalive.so' '$(DESTDIR)$(bindir)/keepalive'
@@ -152,7 +152,7 @@ lint:
 		$(command_cflags)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability \
 		--inline-suppr -Iinclude src
-	shellcheck tests/*.sh examples/*.sh .ci/run
+	shellcheck tests/*.sh examples/*.sh examples/*.bash .ci/run
 	mandoc -T lint -W warning man/*
 
 # The suites that link the sources, with address and undefined-behaviour

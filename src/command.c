@@ -30,6 +30,7 @@ static const struct flag {
     {'c', "count", "PROBES", "KEEPCNT", NULL, "probes without an answer"},
     {'o', "off", NULL, "KEEPALIVE", "off", "no keepalive"},
     {'p', "pid", NULL, NULL, NULL, "the sockets of running processes"},
+    {'g', "global", "on|off|status", NULL, NULL, "the whole machine"},
     {'j', "json", NULL, NULL, NULL, "with -p: print JSON"},
     {'q', "quiet", NULL, NULL, NULL, "no word on commands out of reach"},
     {'h', "help", NULL, NULL, NULL, "print this"},
@@ -40,6 +41,7 @@ enum { FLAGS = sizeof(flags) / sizeof(*flags), SETTING = 64 };
 
 /* What the command line asks for. */
 struct request {
+    const char *global;
     bool processes;
     bool json;
     bool quiet;
@@ -91,6 +93,9 @@ static bool take(struct request *request, const struct flag *flag)
     switch (flag->letter) {
     case 'p':
         request->processes = true;
+        break;
+    case 'g':
+        request->global = optarg;
         break;
     case 'j':
         request->json = true;
@@ -189,8 +194,11 @@ static int run(struct request *request)
     int status;
 
     if (!is_off(request)) {
-        if (!library_find(&library))
+        library_find(&library);
+        if (library.fault != NULL) {
+            warnx("%s: %s", library.path, library.fault);
             return STATUS_FAILED;
+        }
         if (!request->quiet && program_obstacle(obstacle, command, &library))
             warnx("%s", obstacle);
         if (!preload(&library)) {
@@ -232,20 +240,22 @@ static void print_help(void)
 {
     puts("usage: keepalive [FLAG...] COMMAND [ARGUMENT...]\n"
          "       keepalive [FLAG...] -p PID...\n"
+         "       keepalive --global on|off|status\n"
          "Runs a command with TCP keepalive, or shows, and with values sets, "
          "that of the\nsockets of running processes.\n");
     for (int i = 0; i < FLAGS; i++) {
         const struct flag *flag = &flags[i];
-        const struct keepalive_option *option = NULL;
         int width = printf("  -%c, --%s", flag->letter, flag->name);
 
-        if (flag->argument != NULL) {
-            option = &keepalive_options[row_of(flag->variable)];
+        if (flag->argument != NULL)
             width += printf(" %s", flag->argument);
-        }
-        printf("%*s%s", 26 - width, "", flag->help);
-        if (option != NULL)
+        printf("%*s%s", 30 - width, "", flag->help);
+        if (flag->argument != NULL && flag->variable != NULL) {
+            const struct keepalive_option *option =
+                &keepalive_options[row_of(flag->variable)];
+
             printf(", %d to %d", option->least, option->most);
+        }
         putchar('\n');
     }
     puts("\nSee keepalive(1).");
@@ -261,6 +271,12 @@ static int answer(struct request *request)
         else
             puts("keepalive " KEEPALIVE_VERSION);
         return 0;
+    }
+    if (request->global != NULL) {
+        if (request->count == 0 && !request->processes)
+            return global(request->global);
+        warnx("--global stands alone");
+        return STATUS_FAILED;
     }
     if (request->json && !request->processes) {
         warnx("--json goes with -p");
@@ -283,6 +299,8 @@ int main(int argc, char *argv[])
     struct request request = {.operands = argv + 1};
     int status;
 
+    if (argc == 1 && strcmp(argv[0], PROBE) == 0)
+        return probe();
     if (argc == 0 || !read_flags(&request, argc, argv))
         return STATUS_FAILED;
     status = answer(&request);

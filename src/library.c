@@ -4,7 +4,6 @@
  */
 #include "command.h"
 
-#include <err.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,50 +53,80 @@ static bool find_beside(char path[PATH_MAX])
 static void find_twin(struct library *library)
 {
     size_t length = strlen(library->path);
-    char path[PATH_MAX];
 
     for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
         size_t tail = strlen(pairs[i].mine);
-        size_t head = length - tail;
+        int head = (int)(length - tail);
 
         if (length < tail || strcmp(library->path + head, pairs[i].mine) != 0)
             continue;
-        if (snprintf(path, sizeof(path), "%.*s%s", (int)head, library->path,
-                     pairs[i].twin) >= (int)sizeof(path))
-            continue;
-        library->twin = elf_kind(path);
-        if (library->twin == 0 || library->twin == library->kind) {
-            library->twin = 0;
-            continue;
+        snprintf(library->twin, PATH_MAX, "%.*s%s", head, library->path,
+                 pairs[i].twin);
+        library->twin_kind = elf_kind(library->twin);
+        if (library->twin_kind != 0 && library->twin_kind != library->kind) {
+            snprintf(library->entry, PATH_MAX, "%.*s/$LIB/" NAME, head,
+                     library->path);
+            return;
         }
-        snprintf(library->entry, sizeof(library->entry), "%.*s/$LIB/" NAME,
-                 (int)head, library->path);
-        return;
     }
+    library->twin[0] = '\0';
+    library->twin_kind = 0;
 }
 
-bool library_find(struct library *library)
+void library_find(struct library *library)
 {
-    *library = (struct library){.installed = false};
+    *library = (struct library){.fault = NULL};
     if (!find_beside(library->path)) {
         library->installed = true;
         memcpy(library->path, KEEPALIVE_LIBRARY, sizeof(KEEPALIVE_LIBRARY));
     }
-    /* The loader takes a list apart at these, and gives $ a meaning. */
-    if (strpbrk(library->path, " \t\n:#$") != NULL) {
-        warnx("%s: the loader cannot be given a path with a blank or one of "
-              ": # $ in it",
-              library->path);
-        return false;
-    }
-    library->kind = elf_kind(library->path);
-    if (library->kind == 0) {
-        warnx("%s: %s", library->path,
-              access(library->path, R_OK) < 0 ? strerror(errno)
-                                              : "not a library");
-        return false;
-    }
     memcpy(library->entry, library->path, sizeof(library->entry));
-    find_twin(library);
-    return true;
+    library->kind = elf_kind(library->path);
+    /* The loader takes a list apart at these, and gives $ a meaning. */
+    if (strpbrk(library->path, " \t\n:#$") != NULL)
+        library->fault =
+            "the loader takes no path with a blank or one of : # $ in it";
+    else if (library->kind == 0)
+        library->fault =
+            access(library->path, R_OK) < 0 ? strerror(errno) : "not a library";
+    else
+        find_twin(library);
+}
+
+/* The directories /lib and /usr/lib are the same on most systems. */
+static const char *without_usr(const char *path, size_t *length)
+{
+    if (*length < 5 || strncmp(path, "/usr/", 5) != 0)
+        return path;
+    *length -= 4;
+    return path + 4;
+}
+
+static bool has_name(const char *word, size_t length)
+{
+    const char *slash = memrchr(word, '/', length);
+    const char *name = slash == NULL ? word : slash + 1;
+
+    return (size_t)(word + length - name) == sizeof(NAME) - 1 &&
+           memcmp(name, NAME, sizeof(NAME) - 1) == 0;
+}
+
+bool library_is(const struct library *library, const char *word, size_t length)
+{
+    size_t size = strlen(library->path);
+    const char *path = without_usr(library->path, &size);
+
+    if (!has_name(word, length))
+        return false;
+    /* By $LIB, or without a directory: the loader finds it somewhere. */
+    if (memchr(word, '$', length) != NULL || memchr(word, '/', length) == NULL)
+        return true;
+    word = without_usr(word, &length);
+    return length == size && memcmp(word, path, size) == 0;
+}
+
+bool library_is_other(const struct library *library, const char *word,
+                      size_t length)
+{
+    return has_name(word, length) && !library_is(library, word, length);
 }

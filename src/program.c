@@ -91,17 +91,49 @@ static bool read_header(int fd, struct elf *elf)
     return true;
 }
 
-/* A program without an interpreter is not given to the loader: it is static. */
-static bool is_static(int fd, const struct elf *elf)
+/*
+ * The program that the kernel starts in place of this one: the loader. False
+ * where there is none: a static program. What cannot be read has one called "".
+ */
+static bool find_loader(int fd, const struct elf *elf, char path[PATH_MAX])
 {
-    uint32_t type;
+    path[0] = '\0';
+    for (unsigned i = 0; i < elf->segment_count; i++) {
+        uint64_t place = elf->segments + (uint64_t)i * elf->segment_size;
+        Elf64_Phdr wide;
+        Elf32_Phdr narrow;
+        ssize_t length;
 
-    for (unsigned i = 0; i < elf->segment_count; i++)
-        if (!read_at(fd, &type, sizeof(type),
-                     elf->segments + (uint64_t)i * elf->segment_size) ||
-            type == PT_INTERP)
-            return false;
-    return elf->segment_count > 0;
+        if (elf->class == ELFCLASS64) {
+            if (!read_at(fd, &wide, sizeof(wide), place))
+                return true;
+        } else {
+            if (!read_at(fd, &narrow, sizeof(narrow), place))
+                return true;
+            wide.p_type = narrow.p_type;
+            wide.p_offset = narrow.p_offset;
+        }
+        if (wide.p_type != PT_INTERP)
+            continue;
+        length = pread(fd, path, PATH_MAX - 1, (off_t)wide.p_offset);
+        path[length > 0 ? length : 0] = '\0';
+        return true;
+    }
+    return elf->segment_count == 0;
+}
+
+bool elf_loader(const char *path, char loader[PATH_MAX])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct elf elf;
+    bool found;
+
+    if (fd < 0)
+        return false;
+    found = kind_of(fd) != 0 && read_header(fd, &elf) &&
+            find_loader(fd, &elf, loader) && loader[0] == '/';
+    close(fd);
+    return found;
 }
 
 /* The names of the sections, as an offset into the file. */
@@ -168,9 +200,10 @@ static const char *judge_elf(int fd, const struct stat *status,
                              const struct library *library)
 {
     unsigned kind = kind_of(fd);
+    char loader[PATH_MAX];
     struct elf elf;
 
-    if (kind != library->kind && kind != library->twin)
+    if (kind != library->kind && kind != library->twin_kind)
         return "is of another class (32-bit, 64-bit) or machine than the "
                "library; " OUTSIDE ", or use " SYSTEM;
     if (!read_header(fd, &elf))
@@ -178,7 +211,7 @@ static const char *judge_elf(int fd, const struct stat *status,
     if (is_go(fd, &elf))
         return "is written in Go, which makes its system calls past the "
                "library; " OUTSIDE;
-    if (is_static(fd, &elf))
+    if (!find_loader(fd, &elf, loader))
         return "is statically linked, out of the library's reach; " OUTSIDE
                ", or use " SYSTEM;
     if (is_privileged(fd, status))
