@@ -37,7 +37,7 @@ static const struct flag {
     {'V', "version", NULL, NULL, NULL, "print the version"},
 };
 
-enum { FLAGS = sizeof(flags) / sizeof(*flags), SETTING = 64 };
+enum { FLAGS = sizeof(flags) / sizeof(*flags) };
 
 /* What the command line asks for. */
 struct request {
@@ -47,7 +47,7 @@ struct request {
     bool quiet;
     bool help;
     bool version;
-    char settings[KEEPALIVE_OPTIONS][SETTING]; /* "VARIABLE=value", or empty */
+    char *settings[KEEPALIVE_OPTIONS]; /* "VARIABLE=value", or NULL */
     char **operands;
     int count;
 };
@@ -74,8 +74,13 @@ static bool set(struct request *request, const struct flag *flag,
               value, option->least, option->most);
         return false;
     }
-    return snprintf(request->settings[row], SETTING, "%s=%s", flag->variable,
-                    value) < SETTING;
+    free(request->settings[row]);
+    if (asprintf(&request->settings[row], "%s=%s", flag->variable, value) < 0) {
+        request->settings[row] = NULL;
+        warn(NULL);
+        return false;
+    }
+    return true;
 }
 
 static const struct flag *flag_of(int letter)
@@ -151,7 +156,9 @@ static bool read_flags(struct request *request, int argc, char *argv[])
 
 static bool is_off(const struct request *request)
 {
-    return strcmp(request->settings[0], "KEEPALIVE=off") == 0;
+    const char *setting = request->settings[0];
+
+    return setting != NULL && strcmp(setting, "KEEPALIVE=off") == 0;
 }
 
 /* Puts the library in front of LD_PRELOAD, once; the rest stays. */
@@ -201,16 +208,14 @@ static int run(struct request *request)
         }
         if (!request->quiet && program_obstacle(obstacle, command, &library))
             warnx("%s", obstacle);
-        if (!preload(&library)) {
+        /* A KEEPALIVE=off of the environment is not meant for this command. */
+        if (!preload(&library) || setenv("KEEPALIVE", "on", 1) < 0) {
             warn(NULL);
             return STATUS_FAILED;
         }
-        /* A KEEPALIVE=off of the environment is not meant for this command. */
-        if (request->settings[0][0] == '\0')
-            snprintf(request->settings[0], SETTING, "KEEPALIVE=on");
     }
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        if (request->settings[i][0] != '\0')
+        if (request->settings[i] != NULL)
             putenv(request->settings[i]);
     execvp(command[0], command);
     status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
@@ -227,7 +232,7 @@ static struct keepalive wanted(struct request *request)
     int count = 0;
 
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        if (request->settings[i][0] != '\0')
+        if (request->settings[i] != NULL)
             environment[count++] = request->settings[i];
     if (is_off(request)) /* for a new socket this is to do nothing */
         settings = (struct keepalive){1, {{SOL_SOCKET, SO_KEEPALIVE, 0}}};

@@ -177,10 +177,14 @@ static bool is_tcp(int fd)
 /* Does the link in /proc/PID/fd name a socket? */
 static bool is_socket(int directory, const char *name)
 {
-    char target[sizeof("socket:")];
+    char target[sizeof("socket:") - 1];
+    ssize_t length = readlinkat(directory, name, target, sizeof(target));
 
-    return readlinkat(directory, name, target, sizeof(target)) > 0 &&
-           strncmp(target, "socket:", sizeof("socket:") - 1) == 0;
+    /* Where that is not permitted, pidfd_getfd() is to say so. */
+    if (length < 0)
+        return errno != ENOENT;
+    return length == sizeof(target) &&
+           memcmp(target, "socket:", sizeof(target)) == 0;
 }
 
 static bool has_ended(int process)

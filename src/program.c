@@ -287,8 +287,9 @@ static bool read_script(int fd, struct words *words)
 }
 
 /*
- * The command that env(1) will run: what follows its assignments. NULL where
- * there is none, or an option whose effect is not known here.
+ * The command that env(1) will run: what follows its assignments; NULL where
+ * there is none. Of its options only -S is known here: another counts as a
+ * command, which is not found.
  */
 static char *const *behind_env(char *const *command, struct words *words)
 {
@@ -303,7 +304,7 @@ static char *const *behind_env(char *const *command, struct words *words)
     }
     while (*command != NULL && strchr(*command, '=') != NULL)
         command++;
-    return *command != NULL && (*command)[0] != '-' ? command : NULL;
+    return *command != NULL ? command : NULL;
 }
 
 static bool is_env(const char *path)

@@ -22,6 +22,8 @@ done <<'END'
 --off -t 60|off  60 
 -t 60 --|on  60 
 END
+expect 'a long number' 60 "$("$COMMAND" -t "$(printf %099d 60)" "$show" |
+    sed -n 's/TCP_KEEPIDLE *= //p')"
 expect 'the environment has the rest, but not its KEEPALIVE=off' 'on 5 60 ' \
     "$(KEEPALIVE=off KEEPCNT=5 KEEPIDLE=9 "$COMMAND" -t 60 sh -c "$settings")"
 expect 'the command has flags of its own' '-t 5 --off' \
@@ -77,8 +79,9 @@ $other:$LIBKEEPALIVE $LIBKEEPALIVE:$other
 :$other:_${LIBKEEPALIVE}_$LIBKEEPALIVE: $LIBKEEPALIVE:$other
 $other:libc.so.6 $LIBKEEPALIVE:$other:libc.so.6
 END
-expect 'LD_PRELOAD with --off' "$other off" \
-    "$(LD_PRELOAD=$other "$COMMAND" --off sh -c 'echo "$LD_PRELOAD $KEEPALIVE"')"
+# shellcheck disable=SC2016
+expect 'LD_PRELOAD with --off' "$other off" "$(LD_PRELOAD=$other "$COMMAND" \
+    --off sh -c 'echo "$LD_PRELOAD $KEEPALIVE"')"
 
 # In place: the same process, with the same signals
 # shellcheck disable=SC2016
@@ -87,7 +90,7 @@ expect 'the same process' same "$(sh -c 'pid=$$
 signals() {
     (
         trap '' INT USR1
-        exec "$@" grep ^Sig /proc/self/status
+        exec "$@" grep '^Sig[BIC]' /proc/self/status
     )
 }
 expect 'the same signals' "$(signals env)" "$(signals "$COMMAND")"
@@ -266,6 +269,12 @@ done <<'END'
 0 own
 0 plain
 END
+# shellcheck disable=SC2016
+expect 'set-user-ID on a file system that is mounted nosuid' 'it runs' \
+    "$(unshare -m sh -c 'mount --make-rprivate / && mount --bind "$2" "$2" &&
+        mount -o remount,bind,nosuid "$2" &&
+        exec setpriv --reuid=65534 --regid=65534 --clear-groups \
+            "$1" "$2/set-user-id"' sh "$COMMAND" "$tmp/bin" 2>&1)"
 expect 'a set-group-ID file that is not executable by the group' 'it runs' \
     "$("$COMMAND" "$tmp/bin/locking" 2>&1)"
 expect 'a program that cannot be read' 'it runs' \

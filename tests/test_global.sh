@@ -143,7 +143,10 @@ END
 put '@A\n'
 chmod 640 "$file"
 chown 65534:65533 "$file"
+exec 9<"$file"
 global on >"$tmp/log"
+expect 'the old file was not written to' "$other" "$(cat <&9)"
+exec 9<&-
 expect 'mode and owner after on' '640 65534 65533' \
     "$(stat -c '%a %u %g' "$file")"
 global off >"$tmp/log"
@@ -159,6 +162,10 @@ refused() {
     case $said in
     keepalive:\ *$2*) ;;
     *) expect "$1" "$2" "$said" ;;
+    esac
+    case $said$2 in
+    *'taken out again'*'taken out again') ;;
+    *'taken out again'*) fail "$1: it was written first: $said" ;;
     esac
     expect "$1: the file" "$before" "$(cat "$file" 2>/dev/null)"
     expect "$1: beside it" '' \
@@ -255,6 +262,15 @@ echo '__attribute__((constructor)) void f(void) { __builtin_trap(); }' | build
 refused 'programs are killed' '/true ends by signal'
 echo 'void nothing(void); void (*f)(void) = nothing;' | build -Wl,-z,now
 refused 'programs do not start' '/true has status 127 and says:'
+su=$(command -v su)
+if [ -u "$su" ]; then
+    echo '#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+__attribute__((constructor)) void f(void)
+{ if (strcmp(program_invocation_short_name, "su") == 0) _exit(4); }' | build
+    refused 'a set-user-ID program does not start' 'su has status 4'
+fi
 echo '#include <stdlib.h>
 #include <unistd.h>
 __attribute__((constructor)) void f(void)
@@ -309,9 +325,10 @@ directory=$(${CC:-cc} -print-multiarch)
 if [ -x /lib/ld-linux.so.2 ] && [ -n "$directory" ] &&
     echo 'int main(void) { return 0; }' |
     ${CC:-cc} -m32 -x c -o "$tmp/narrow/narrow" - 2>/dev/null; then
+    m32="CFLAGS=-m32 CPPFLAGS=-I/usr/include/$directory"
     for words in "libdir=$tmp/usr/lib/$directory install" \
-        "libdir=$tmp/usr/lib32 CFLAGS=-m32 CPPFLAGS=-I/usr/include/$directory install-library" \
-        "libdir=$tmp/usr/lib/i386-linux-gnu CFLAGS=-m32 CPPFLAGS=-I/usr/include/$directory install-library"; do
+        "libdir=$tmp/usr/lib32 $m32 install-library" \
+        "libdir=$tmp/usr/lib/i386-linux-gnu $m32 install-library"; do
         # shellcheck disable=SC2086
         make -s BUILD="$tmp/${words#"${words% *}" }" prefix="$tmp/usr" $words \
             >"$tmp/log" 2>&1 || fail "$words: $(cat "$tmp/log")"
@@ -325,6 +342,12 @@ status 0' "$(global on)"
     expect 'a 32-bit program' '0' \
         "$(/usr/local/bin/narrow 2>&1; echo $?)"
     expect 'status: both classes' 'status 0' "$(global status | tail -n 1)"
+    rm "$file"
+    for library in "$tmp/usr/lib32" "$tmp/usr/lib/i386-linux-gnu"; do
+        head -c 60 "$library/libkeepalive.so" >"$tmp/short"
+        cp "$tmp/short" "$library/libkeepalive.so"
+    done
+    refused 'a 32-bit library that does not load' '/ld-linux.so.2 has status'
     umount /usr/local/bin
 else
     echo 'no 32-bit programs here: left out'

@@ -104,7 +104,8 @@ expect 'the table is aligned' '' "$(awk '
     "$tmp/table")"
 expect 'a row of it' "$holder 21 127.0.0.1:$port 127.0.0.1:7100 \
 established off $system 1.500 -" "$(sed -n 3p "$tmp/table" | xargs)"
-expect 'looking sets nothing' "0 $(echo "$system" | awk '{ print $3, $1, $2 }')" \
+expect 'looking sets nothing' \
+    "0 $(echo "$system" | awk '{ print $3, $1, $2 }')" \
     "$("$peek" "$holder" | sort -u)"
 
 # Setting: what changed is told, and the kernel has it
@@ -139,20 +140,25 @@ expect 'the kernel has that too' 0 \
 inject() {
     what=$1
     shift
-    strace -o "$tmp/trace" -e trace=pidfd_getfd,setsockopt \
-        -e inject="$what" "$COMMAND" "$@" 2>"$tmp/err" >"$tmp/out"
+    strace -o "$tmp/trace" -e trace=readlinkat,pidfd_getfd,setsockopt \
+        -e inject="$what" "$@" 2>"$tmp/err" >"$tmp/out"
     status=$?
     cat "$tmp/err"
-    echo "status $status rows $(grep -c ' 127.0.0.1:\| \[::1\]:\| 0.0.0.0:' "$tmp/out")"
+    echo "status $status rows $(grep -c "^$holder " "$tmp/out")"
 }
 expect 'a value is refused' 'status 3 rows 7' \
-    "$(inject setsockopt:error=EPERM:when=3 -t 60 -p "$holder")"
+    "$(inject setsockopt:error=EPERM:when=3 "$COMMAND" -t 60 -p "$holder")"
 expect 'a descriptor is closed meanwhile' 'status 0 rows 6' \
-    "$(inject pidfd_getfd:error=EBADF:when=3 -p "$holder")"
+    "$(inject pidfd_getfd:error=EBADF:when=3 "$COMMAND" -p "$holder")"
 expect 'the process ends meanwhile' "keepalive: $holder: the process has ended
-status 1 rows 2" "$(inject pidfd_getfd:error=ESRCH:when=3 -p "$holder")"
+status 1 rows 2" \
+    "$(inject pidfd_getfd:error=ESRCH:when=3 "$COMMAND" -p "$holder")"
+expect 'no permission to see what the descriptors are' 'status 2 rows 0' \
+    "$(inject readlinkat:error=EACCES -e inject=pidfd_getfd:error=EPERM \
+        "$COMMAND" -p "$holder" | grep -v '^keepalive: ')"
 expect 'no permission for the descriptor' 'status 2 rows 0' \
-    "$(inject pidfd_getfd:error=EPERM -p "$holder" | grep -v '^keepalive: ')"
+    "$(inject pidfd_getfd:error=EPERM "$COMMAND" -p "$holder" |
+        grep -v '^keepalive: ')"
 
 # Processes that are not there
 (exit 0) &
