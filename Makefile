@@ -1,13 +1,14 @@
 # Makefile - builds, tests and installs libkeepalive
 # SPDX-License-Identifier: MIT
 #
-# CC CFLAGS CPPFLAGS LDFLAGS prefix exec_prefix libdir mandir DESTDIR are yours
-# to set; what the library cannot do without stands in variables of its own.
+# CC CFLAGS CPPFLAGS LDFLAGS prefix exec_prefix bindir libdir mandir DESTDIR are
+# yours to set; what the library cannot do without stands in variables of its own.
 
 VERSION = 1.0
 
 prefix = /usr/local
 exec_prefix = $(prefix)
+bindir = $(exec_prefix)/bin
 libdir = $(exec_prefix)/lib
 mandir = $(prefix)/share/man
 
@@ -31,16 +32,21 @@ library_cflags = -fPIC -fno-plt -fvisibility=hidden $(protection)
 # beside it and has to be written.
 library_ldflags = -shared -nostartfiles -Wl,-soname,libkeepalive.so \
 	-Wl,-z,defs,-z,now,-z,norelro,-z,text,-z,noexecstack,-z,noseparate-code
+command_cflags = -DKEEPALIVE_VERSION='"$(VERSION)"' \
+	-DKEEPALIVE_LIBRARY='"$(libdir)/libkeepalive.so"'
 
 library = $(BUILD)/libkeepalive.so
 rooms = $(BUILD)/settings.o $(BUILD)/apply.o $(BUILD)/preload.o
+command = $(BUILD)/keepalive
+command_rooms = $(BUILD)/command.o $(BUILD)/library.o $(BUILD)/program.o \
+	$(BUILD)/process.o $(BUILD)/global.o $(BUILD)/proof.o
 
 suites = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/check_*.c))
 scripts = $(sort $(wildcard tests/test_*.sh))
 helpers = $(BUILD)/tests/probe $(BUILD)/tests/peek $(BUILD)/tests/early.so \
 	$(BUILD)/tests/empty.so $(BUILD)/tests/refuse.so
 
-all: $(library)
+all: $(library) $(command)
 
 # What the library asks of the C library it asks by name alone, without a symbol
 # version: the loader has less to compare at each start of a program, and that
@@ -68,6 +74,19 @@ $(rooms): $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(cflags) $(library_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
+$(command): $(command_rooms) $(BUILD)/settings.o $(BUILD)/apply.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+$(command_rooms): $(BUILD)/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(cflags) $(command_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# The command holds the path of the library, so it is made anew for another.
+$(BUILD)/library.o: $(BUILD)/path
+$(BUILD)/path: force
+	@mkdir -p $(@D)
+	@echo '$(libdir)' | cmp -s - $@ || echo '$(libdir)' >$@
+
 # The HOWTO's example: its test program without and with the library.
 demo: $(library) $(BUILD)/examples/show
 	$(BUILD)/examples/show
@@ -78,10 +97,11 @@ $(BUILD)/examples/%: examples/%.c
 	@mkdir -p $(@D)
 	$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
-# Tests. CHECKED is the library that they load.
+# Tests. CHECKED is the library that they load, COMMAND the command.
 CHECKED = $(library)
-run_tests = LIBKEEPALIVE=$(abspath $(CHECKED)) BUILD=$(abspath $(BUILD)) \
-	CC='$(CC)' MAKE='$(MAKE)' sh tests/run.sh
+COMMAND = $(command)
+run_tests = LIBKEEPALIVE=$(abspath $(CHECKED)) COMMAND=$(abspath $(COMMAND)) \
+	BUILD=$(abspath $(BUILD)) CC='$(CC)' MAKE='$(MAKE)' sh tests/run.sh
 
 check: all check-programs
 	+$(run_tests) $(suites) $(scripts)
@@ -136,10 +156,17 @@ define put
 	mv -f "$$new" '$(DESTDIR)$(3)/$(notdir $(1))'
 endef
 
-install: all
-	umask 022 && mkdir -p '$(DESTDIR)$(libdir)' '$(DESTDIR)$(mandir)/man7'
-	$(call put,$(library),644,$(libdir))
+install: install-library
+	umask 022 && mkdir -p '$(DESTDIR)$(bindir)' '$(DESTDIR)$(mandir)/man1' \
+		'$(DESTDIR)$(mandir)/man7'
+	$(call put,$(command),755,$(bindir))
+	$(call put,man/keepalive.1,644,$(mandir)/man1)
 	$(call put,man/libkeepalive.7,644,$(mandir)/man7)
+
+# All that 32-bit programs need beside the rest, see README.
+install-library: all
+	umask 022 && mkdir -p '$(DESTDIR)$(libdir)'
+	$(call put,$(library),644,$(libdir))
 
 # A line in ld.so.preload without its file is a message from every program. It
 # may name the file by its path, with or without /usr, by $LIB, or barely.
@@ -149,25 +176,30 @@ entry = (^|[[:space:]:])(((/usr)?$(patsubst /usr/%,/%,$(libdir))|[^[:space:]:]*[
 uninstall:
 	@if [ -e '$(preload)' ] && grep -Eq '$(entry)' '$(preload)'; then \
 		echo 'not uninstalled: $(preload) still names libkeepalive.so;' \
-			'take that line out first' >&2; \
+			'run keepalive --global off first' >&2; \
 		exit 1; \
 	fi
-	rm -f '$(DESTDIR)$(libdir)/libkeepalive.so'
+	rm -f '$(DESTDIR)$(libdir)/libkeepalive.so' '$(DESTDIR)$(bindir)/keepalive'
+	rm -f '$(DESTDIR)$(mandir)/man1/keepalive.1'
 	rm -f '$(DESTDIR)$(mandir)/man7/libkeepalive.7'
 
+# A command in DESTDIR runs programs with a library that is not there yet.
 installcheck: check-programs
 	+$(run_tests) $(BUILD)/tests/check_preload tests/test_elf.sh \
-		tests/test_demo.sh tests/test_syscalls.sh
+		tests/test_demo.sh tests/test_syscalls.sh tests/test_process.sh \
+		$(if $(DESTDIR),,tests/test_command.sh)
 installcheck: CHECKED = $(DESTDIR)$(libdir)/libkeepalive.so
+installcheck: COMMAND = $(DESTDIR)$(bindir)/keepalive
 
 # Stricter checks, for those who change the code.
 sources = src/*.c include/*.h tests/*.[ch] examples/*.c
 lint:
 	clang-format --dry-run -Werror $(sources)
-	clang-tidy --quiet src/*.c tests/fuzz_settings.c -- $(cflags)
+	clang-tidy --quiet src/*.c tests/fuzz_settings.c -- $(cflags) \
+		$(command_cflags)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability \
 		--inline-suppr -Iinclude src
-	shellcheck tests/*.sh examples/*.sh .ci/run
+	shellcheck tests/*.sh examples/*.sh examples/*.bash .ci/run
 	mandoc -T lint -W warning man/*
 
 # The suites that link the sources, with address and undefined-behaviour
@@ -182,8 +214,8 @@ sanitize:
 	$(BUILD)/asan/tests/check_apply
 	@mkdir -p $(BUILD)/tsan
 	$(CC) $(cflags) -MF $(BUILD)/tsan/early.d -O1 -g -fsanitize=thread -fPIE \
-		-pie -pthread -o $(BUILD)/tsan/early src/*.c tests/early.c \
-		tests/probe.c
+		-pie -pthread -o $(BUILD)/tsan/early \
+		$(patsubst $(BUILD)/%.o,src/%.c,$(rooms)) tests/early.c tests/probe.c
 	KEEPIDLE=222 $(BUILD)/tsan/early accept >$(BUILD)/tsan/out
 	grep -qx 'early: 400 of 400' $(BUILD)/tsan/out
 	$(MAKE) $(suites)
@@ -227,7 +259,10 @@ distcheck: dist
 clean:
 	rm -rf $(BUILD)
 
+force:
+
 .PHONY: all demo demo-nat check check-programs bench matrix matrix-programs \
-	install uninstall installcheck lint sanitize fuzz dist distcheck clean
+	install install-library uninstall installcheck lint sanitize fuzz dist \
+	distcheck clean force
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/examples/*.d)

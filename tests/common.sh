@@ -7,6 +7,7 @@
 set -u
 BUILD=${BUILD:-$PWD/build}
 LIBKEEPALIVE=${LIBKEEPALIVE:-$BUILD/libkeepalive.so}
+COMMAND=${COMMAND:-$BUILD/keepalive}
 # shellcheck disable=SC2034 # the scripts use them
 probe=$BUILD/tests/probe show=$BUILD/examples/show
 unset LD_PRELOAD KEEPALIVE KEEPCNT KEEPIDLE KEEPINTVL KEEPTIMEOUT
@@ -66,7 +67,7 @@ in_namespace() {
     unshare $flags true 2>/dev/null || skip "unshare $flags is not permitted"
     rm -rf "$tmp"
     # shellcheck disable=SC2086
-    IN_NAMESPACE=1 BUILD=$BUILD LIBKEEPALIVE=$LIBKEEPALIVE \
+    IN_NAMESPACE=1 BUILD=$BUILD LIBKEEPALIVE=$LIBKEEPALIVE COMMAND=$COMMAND \
         exec unshare $flags sh "$0"
 }
 

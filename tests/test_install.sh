@@ -11,7 +11,9 @@ run_make() {
 }
 
 expect 'install prints nothing' '' "$(umask 077; run_make install)"
-expect 'what is installed' './usr/lib/x/libkeepalive.so 644
+expect 'what is installed' './usr/bin/keepalive 755
+./usr/lib/x/libkeepalive.so 644
+./usr/share/man/man1/keepalive.1 644
 ./usr/share/man/man7/libkeepalive.7 644' \
     "$(cd "$root" && find . -type f -printf '%p %m\n' | sort)"
 expect 'directories can be entered' '' \
@@ -20,6 +22,24 @@ cmp -s "$BUILD/libkeepalive.so" "$library" || fail 'the file is the built one'
 expect 'the installed file works' 'SO_KEEPALIVE is ON' \
     "$(mkdir -p "$tmp/plain" && cp "$library" "$tmp/plain" &&
         LD_PRELOAD=$tmp/plain/libkeepalive.so "$show" | head -n 1)"
+
+# The command has the path of the library from the last make, not from its own
+# directory.
+run_make prefix="$tmp/p" libdir="$tmp/p/lib" DESTDIR= BUILD="$tmp/build" \
+    install >"$tmp/log" || fail "install: $(cat "$tmp/log")"
+# shellcheck disable=SC2016
+expect 'the installed command' "$tmp/p/lib/libkeepalive.so" \
+    "$(cd / && "$tmp/p/bin/keepalive" sh -c 'echo "$LD_PRELOAD"')"
+run_make prefix="$tmp/p" libdir="$tmp/p/other" DESTDIR= BUILD="$tmp/build" \
+    install >"$tmp/log" || fail "install: $(cat "$tmp/log")"
+# shellcheck disable=SC2016
+expect 'the installed command, for another libdir' \
+    "$tmp/p/other/libkeepalive.so" \
+    "$(cd / && "$tmp/p/bin/keepalive" sh -c 'echo "$LD_PRELOAD"')"
+rm "$tmp/p/other/libkeepalive.so"
+expect 'the installed command without its library' \
+    "keepalive: $tmp/p/other/libkeepalive.so: No such file or directory
+125" "$("$tmp/p/bin/keepalive" true 2>&1; echo $?)"
 
 # A file that a running program has mapped is replaced, never written to.
 before=$(stat -c %i "$library")
@@ -56,7 +76,9 @@ rm "$root/etc/ld.so.preload"
 expect 'uninstall once more is no error' '' "$(run_make uninstall)"
 expect 'nothing is left' '' "$(find "$root" -type f)"
 
-expect 'default places' '/usr/local/lib/libkeepalive.so
+expect 'default places' '/usr/local/bin/keepalive
+/usr/local/lib/libkeepalive.so
+/usr/local/share/man/man1/keepalive.1
 /usr/local/share/man/man7/libkeepalive.7' \
     "$(make -s BUILD="$BUILD" DESTDIR="$tmp/default" install &&
         cd "$tmp/default" && find . -type f | sed 's/^.//' | sort)"

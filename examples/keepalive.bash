@@ -1,0 +1,44 @@
+# keepalive.bash - completion of the keepalive command for bash
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# Copy it to /usr/share/bash-completion/completions/keepalive, or read it with
+# `.` from ~/.bashrc.
+_keepalive() {
+    local flags='--idle --interval --count --timeout --off --force --pid
+        --global --json --quiet --help --version'
+    local with_value=' -t --idle -i --interval -c --count -u --timeout '
+    local word=${COMP_WORDS[COMP_CWORD]} mode=run at=1
+
+    COMPREPLY=()
+    # What stands before the word: flags, perhaps -p, then a command
+    while ((at < COMP_CWORD)); do
+        if [[ $with_value == *" ${COMP_WORDS[at]} "* ]]; then
+            ((++at < COMP_CWORD)) || return
+        elif [[ ${COMP_WORDS[at]} == @(-g|--global) ]]; then
+            mapfile -t COMPREPLY < <(compgen -W 'on off status' -- "$word")
+            return
+        elif [[ ${COMP_WORDS[at]} == @(-p|--pid) ]]; then
+            mode=processes
+        elif [[ ${COMP_WORDS[at]} != -* && $mode == run ]]; then
+            break
+        fi
+        ((at++))
+    done
+    if ((at < COMP_CWORD)); then
+        # The command's own completion, where bash-completion is there
+        if declare -F _command_offset >/dev/null; then
+            _command_offset "$at"
+        else
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        fi
+    elif [[ $word == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word")
+    elif [[ $mode == processes ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]*)" -- \
+            "$word")
+    else
+        mapfile -t COMPREPLY < <(compgen -c -- "$word")
+    fi
+}
+complete -F _keepalive keepalive

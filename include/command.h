@@ -1,0 +1,112 @@
+/*
+ * command.h - what the rooms of the `keepalive` command share
+ * SPDX-License-Identifier: MIT
+ *
+ *     command.c    the command line; runs a command
+ *     library.c    where the library is, and what the loader is to be told
+ *     program.c    can the loader help this program?
+ *     process.c    the sockets of running processes
+ *     global.c     /etc/ld.so.preload, the whole machine
+ *     proof.c      does the library load and work, and what would stop it?
+ */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include "keepalive.h"
+
+#include <limits.h>
+
+/* Exit statuses, as env(1) and stdbuf(1) have them. */
+enum {
+    STATUS_FAILED = 125,     /* the command line, or keepalive itself */
+    STATUS_CANNOT_RUN = 126, /* the command is there, but does not run */
+    STATUS_NOT_FOUND = 127,
+};
+
+/* The installed library, or that of the build tree. */
+struct library {
+    char path[PATH_MAX];  /* its file */
+    char entry[PATH_MAX]; /* how the loader is to be told of it */
+    unsigned kind;        /* of the file, see elf_kind() */
+    char twin[PATH_MAX];  /* the file for 32-bit programs; "" without one */
+    unsigned twin_kind;
+    bool installed;    /* not that of a build tree */
+    const char *fault; /* why it cannot be used, or NULL */
+};
+
+/*
+ * Finds the library: beside the command, as in a build tree, else at the path
+ * that was fixed when the command was built. The current directory and the
+ * environment have no say.
+ */
+void library_find(struct library *library);
+
+/* Is this word of /etc/ld.so.preload the library, however it is written? */
+bool library_is(const struct library *library, const char *word, size_t length);
+
+/* Is it another file of the same name? */
+bool library_is_other(const struct library *library, const char *word,
+                      size_t length);
+
+/* Machine, byte order and class of an ELF file; 0 where it is none. */
+unsigned elf_kind(const char *path);
+
+/* The loader that an ELF file asks for; false where it is none or static. */
+bool elf_loader(const char *path, char loader[PATH_MAX]);
+
+enum { OBSTACLE = PATH_MAX + 256 };
+
+/*
+ * Would the library have no effect on this command, given as for execvp(3)?
+ * Then true, with one sentence on the reason and on what to do. Scripts and
+ * env(1) are followed; what cannot be read is not judged.
+ */
+bool program_obstacle(char text[OBSTACLE], char *const command[],
+                      const struct library *library);
+
+/*
+ * Prints the TCP sockets of the processes, having done the calls of `wanted` on
+ * each; with `json` for programs, else for people. Returns the exit status, one
+ * of these; the highest where several hold.
+ */
+enum {
+    PROCESS_GONE = 1,      /* no such process, or it ended meanwhile */
+    PROCESS_FORBIDDEN = 2, /* its descriptors are out of reach */
+    PROCESS_REFUSED = 3,   /* the kernel did not take a value */
+};
+int processes(char *const pids[], int count, const struct keepalive *wanted,
+              bool json);
+
+/*
+ * What would stop the library from serving the whole machine. Each check
+ * returns true, or false and writes one sentence.
+ */
+enum { REASON = 2 * PATH_MAX };
+struct check {
+    const char *name;
+    bool (*passes)(const struct library *library, char reason[REASON]);
+};
+extern const struct check checks[];
+extern const int check_count;
+
+/*
+ * Starts programs, a set-user-ID one and a 32-bit one among them, and a probe
+ * that looks for the library in itself and at a socket of its own. `entry` is
+ * their LD_PRELOAD; NULL: as the machine is. False, with one sentence, where
+ * one of them is not as it should be.
+ */
+bool prove(const struct library *library, const char *entry,
+           char reason[REASON]);
+
+/* The name by which main() knows that it is that probe, and its part. */
+#define PROBE "keepalive-probe"
+int probe(void);
+
+/* `keepalive --global on`, `off` and `status`. Returns the exit status. */
+enum {
+    GLOBAL_OFF = 1,    /* status: it is off */
+    GLOBAL_BROKEN = 2, /* status: it is on, but something is in its way */
+};
+int global(const char *what);
+
+#endif

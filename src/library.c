@@ -1,0 +1,132 @@
+/*
+ * library.c - where the library is, and what the loader is to be told
+ * SPDX-License-Identifier: MIT
+ */
+#include "command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME "libkeepalive.so"
+
+/*
+ * What $LIB stands for in the loader of a 64-bit and of a 32-bit program, see
+ * "Dynamic string tokens" in ld.so(8): Fedora and its like, then Debian with
+ * the other architecture's packages and with the 64-bit one's own.
+ */
+static const struct {
+    const char *mine;
+    const char *twin;
+} pairs[] = {
+    {"/lib64/" NAME, "/lib/" NAME},
+    {"/lib/x86_64-linux-gnu/" NAME, "/lib/i386-linux-gnu/" NAME},
+    {"/lib/x86_64-linux-gnu/" NAME, "/lib32/" NAME},
+    {"/lib/aarch64-linux-gnu/" NAME, "/lib/arm-linux-gnueabihf/" NAME},
+};
+
+/* Writes the path in a build tree: beside the command. */
+static bool find_beside(char path[PATH_MAX])
+{
+    struct stat status;
+    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - sizeof(NAME));
+    char *slash;
+
+    if (length <= 0)
+        return false;
+    path[length] = '\0';
+    slash = strrchr(path, '/');
+    if (slash == NULL || slash == path)
+        return false;
+    *slash = '\0';
+    /* Where anybody may put a file, such as in /tmp, one that lies beside the
+     * command need not be its user's. */
+    if (stat(path, &status) < 0 || (status.st_mode & S_IWOTH) != 0)
+        return false;
+    memcpy(slash, "/" NAME, sizeof("/" NAME));
+    return access(path, F_OK) == 0;
+}
+
+/* Where the library for 32-bit programs is as well, one entry serves both. */
+static void find_twin(struct library *library)
+{
+    size_t length = strlen(library->path);
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+        size_t tail = strlen(pairs[i].mine);
+        int head = (int)(length - tail);
+
+        if (length < tail || strcmp(library->path + head, pairs[i].mine) != 0)
+            continue;
+        snprintf(library->twin, PATH_MAX, "%.*s%s", head, library->path,
+                 pairs[i].twin);
+        library->twin_kind = elf_kind(library->twin);
+        if (library->twin_kind != 0 && library->twin_kind != library->kind) {
+            snprintf(library->entry, PATH_MAX, "%.*s/$LIB/" NAME, head,
+                     library->path);
+            return;
+        }
+    }
+    library->twin[0] = '\0';
+    library->twin_kind = 0;
+}
+
+void library_find(struct library *library)
+{
+    *library = (struct library){.fault = NULL};
+    if (!find_beside(library->path)) {
+        library->installed = true;
+        memcpy(library->path, KEEPALIVE_LIBRARY, sizeof(KEEPALIVE_LIBRARY));
+    }
+    memcpy(library->entry, library->path, sizeof(library->entry));
+    library->kind = elf_kind(library->path);
+    /* The loader takes a list apart at these, and gives $ a meaning. */
+    if (strpbrk(library->path, " \t\n:#$") != NULL)
+        library->fault =
+            "the loader takes no path with a blank or one of : # $ in it";
+    else if (library->kind == 0)
+        library->fault =
+            access(library->path, R_OK) < 0 ? strerror(errno) : "not a library";
+    else
+        find_twin(library);
+}
+
+/* The directories /lib and /usr/lib are the same on most systems. */
+static const char *without_usr(const char *path, size_t *length)
+{
+    if (*length < 5 || strncmp(path, "/usr/", 5) != 0)
+        return path;
+    *length -= 4;
+    return path + 4;
+}
+
+static bool has_name(const char *word, size_t length)
+{
+    const char *slash = memrchr(word, '/', length);
+    const char *name = slash == NULL ? word : slash + 1;
+
+    return (size_t)(word + length - name) == sizeof(NAME) - 1 &&
+           memcmp(name, NAME, sizeof(NAME) - 1) == 0;
+}
+
+bool library_is(const struct library *library, const char *word, size_t length)
+{
+    size_t size = strlen(library->path);
+    const char *path = without_usr(library->path, &size);
+
+    if (!has_name(word, length))
+        return false;
+    /* By $LIB, or without a directory: the loader finds it somewhere. */
+    if (memchr(word, '$', length) != NULL || memchr(word, '/', length) == NULL)
+        return true;
+    word = without_usr(word, &length);
+    return length == size && memcmp(word, path, size) == 0;
+}
+
+bool library_is_other(const struct library *library, const char *word,
+                      size_t length)
+{
+    return has_name(word, length) && !library_is(library, word, length);
+}

@@ -1,0 +1,292 @@
+#!/bin/sh
+# test_command.sh - `keepalive COMMAND`: what the command gets, and what is said
+# SPDX-License-Identifier: MIT
+. tests/common.sh
+need objcopy python3
+
+# The flags and what they stand for
+# shellcheck disable=SC2016
+settings='echo "$KEEPALIVE ${KEEPCNT-} ${KEEPIDLE-} ${KEEPINTVL-}" \
+    ${KEEPTIMEOUT-}'
+while IFS='|' read -r flags expected; do
+    # shellcheck disable=SC2086
+    expect "keepalive $flags" "$expected" \
+        "$("$COMMAND" $flags sh -c "$settings" 2>&1)"
+done <<'END'
+|on   
+-t 60|on  60 
+-t60 -i 7 -c 3|on 3 60 7
+--idle 60 --interval 7 --count 3|on 3 60 7
+--idle=32767 --interval=1 --count=127|on 127 32767 1
+-t 60 -t 61|on  61 
+-u 5|on    5
+--timeout 2147483|on    2147483
+-f|force   
+--force -t 60|force  60 
+--off --force|force   
+-o|off   
+--off -t 60|off  60 
+-t 60 --|on  60 
+END
+expect 'a long number' 60 "$("$COMMAND" -t "$(printf %099d 60)" "$show" |
+    sed -n 's/TCP_KEEPIDLE *= //p')"
+expect 'the environment has the rest, but not its KEEPALIVE=off' 'on 5 60 ' \
+    "$(KEEPALIVE=off KEEPCNT=5 KEEPIDLE=9 "$COMMAND" -t 60 sh -c "$settings")"
+expect 'the environment has force' 'FORCE   ' \
+    "$(KEEPALIVE=FORCE "$COMMAND" sh -c "$settings")"
+expect 'the command has flags of its own' '-t 5 --off' \
+    "$("$COMMAND" echo -t 5 --off)"
+expect 'its sockets' 'SO_KEEPALIVE is ON
+TCP_KEEPCNT   = 3
+TCP_KEEPIDLE  = 60
+TCP_KEEPINTVL = 7' "$("$COMMAND" -t 60 -i 7 -c 3 "$show" 2>&1)"
+expect 'its sockets, off' 'SO_KEEPALIVE is OFF' "$("$COMMAND" --off "$show")"
+
+# What is wrong with a command line: status 125, one line, nothing is run
+while IFS='|' read -r flags expected; do
+    # shellcheck disable=SC2086
+    said=$("$COMMAND" $flags touch "$tmp/run" 2>&1)
+    expect "keepalive $flags: status" 125 $?
+    expect "keepalive $flags" "keepalive: $expected" \
+        "$(echo "$said" | sed 's,^/[^:]*/keepalive:,keepalive:,')"
+    [ ! -e "$tmp/run" ] || fail "keepalive $flags: runs the command"
+done <<'END'
+-t 5m|--idle: '5m' is not a whole number from 1 to 32767
+-t 0|--idle: '0' is not a whole number from 1 to 32767
+--idle=32768|--idle: '32768' is not a whole number from 1 to 32767
+-i -1|--interval: '-1' is not a whole number from 1 to 32767
+-c 128|--count: '128' is not a whole number from 1 to 127
+--count=|--count: '' is not a whole number from 1 to 127
+-u 2147484|--timeout: '2147484' is not a whole number from 1 to 2147483
+--force -p 1|--force goes with a command: a running process is not held
+--json|--json goes with -p
+-Z|invalid option -- 'Z'
+--nonsense|unrecognized option '--nonsense'
+END
+expect 'no command' \
+    'keepalive: no command given; see keepalive --help
+125' "$("$COMMAND" 2>&1; echo $?)"
+expect 'a full disk' '125' \
+    "$("$COMMAND" --help >/dev/full 2>/dev/null; echo $?)"
+expect 'the version' "keepalive $(sed -n 's/^VERSION = //p' Makefile)" \
+    "$("$COMMAND" --version)"
+
+# LD_PRELOAD: in front, once, the rest in its order
+other=$BUILD/tests/empty.so
+after() {
+    # shellcheck disable=SC2016
+    LD_PRELOAD=$1 "$COMMAND" sh -c 'echo "$LD_PRELOAD"'
+}
+while read -r before expected; do
+    expect "LD_PRELOAD=$before" "$expected" \
+        "$(after "$(echo "$before" | tr _ ' ')")"
+done <<END
+_ $LIBKEEPALIVE
+$other $LIBKEEPALIVE:$other
+$LIBKEEPALIVE $LIBKEEPALIVE
+$LIBKEEPALIVE:$other $LIBKEEPALIVE:$other
+$other:$LIBKEEPALIVE $LIBKEEPALIVE:$other
+:$other:_${LIBKEEPALIVE}_$LIBKEEPALIVE: $LIBKEEPALIVE:$other
+$other:libc.so.6 $LIBKEEPALIVE:$other:libc.so.6
+END
+# shellcheck disable=SC2016
+expect 'LD_PRELOAD with --off' "$other off" "$(LD_PRELOAD=$other "$COMMAND" \
+    --off sh -c 'echo "$LD_PRELOAD $KEEPALIVE"')"
+
+# In place: the same process, with the same signals
+# shellcheck disable=SC2016
+expect 'the same process' same "$(sh -c 'pid=$$
+    exec "$0" sh -c "[ \$\$ = $pid ] && echo same"' "$COMMAND")"
+signals() {
+    (
+        trap '' INT USR1
+        exec "$@" grep '^Sig[BIC]' /proc/self/status
+    )
+}
+expect 'the same signals' "$(signals env)" "$(signals "$COMMAND")"
+
+# status EXPECTED COMMAND...
+status() {
+    expected=$1
+    shift
+    "$COMMAND" -q "$@" >"$tmp/out" 2>"$tmp/err"
+    expect "status of $*" "$expected" $?
+}
+status 0 true
+status 7 sh -c 'exit 7'
+# shellcheck disable=SC2016
+status 143 sh -c 'kill -TERM $$'
+status 127 nothing-of-this-name
+expect 'said of it' \
+    'keepalive: nothing-of-this-name: No such file or directory' \
+    "$(cat "$tmp/err")"
+status 126 /etc/passwd
+status 126 /etc
+
+# Neither the current directory nor one where all may write is searched.
+mkdir "$tmp/decoy"
+cp "$LIBKEEPALIVE" "$COMMAND" "$tmp/decoy"
+expect 'a library in the current directory' "$LIBKEEPALIVE" \
+    "$(cd "$tmp/decoy" && PATH=.:$PATH after '')"
+chmod 777 "$tmp/decoy"
+# shellcheck disable=SC2016
+"$tmp/decoy/keepalive" sh -c 'echo "$LD_PRELOAD"' 2>&1 | grep -q decoy &&
+    fail 'a library where all may write'
+chmod 755 "$tmp/decoy"
+# shellcheck disable=SC2016
+expect 'a library beside the command, as in a build tree' \
+    "$tmp/decoy/libkeepalive.so" \
+    "$("$tmp/decoy/keepalive" sh -c 'echo "$LD_PRELOAD"')"
+mkdir "$tmp/with blank"
+cp "$LIBKEEPALIVE" "$COMMAND" "$tmp/with blank"
+"$tmp/with blank/keepalive" true 2>"$tmp/err"
+expect 'a path that the loader would take apart' 125 $?
+expect 'a path that the loader would take apart: lines' 1 \
+    "$(grep -c 'with blank' "$tmp/err")"
+
+# Programs out of reach. "WORD NAME" below: the one line holds WORD; `-`: none
+mkdir "$tmp/bin"
+cat >"$tmp/main.c" <<'END'
+#include <stdio.h>
+int main(void) { return puts("it runs") < 0; }
+END
+${CC:-cc} -o "$tmp/bin/plain" "$tmp/main.c"
+${CC:-cc} -static -o "$tmp/bin/static" "$tmp/main.c"
+${CC:-cc} -static-pie -o "$tmp/bin/static-pie" "$tmp/main.c" 2>/dev/null ||
+    cp "$tmp/bin/static" "$tmp/bin/static-pie"
+echo '1234567' >"$tmp/note"
+for section in .go.buildinfo .note.go.buildid; do
+    objcopy --add-section "$section=$tmp/note" "$tmp/bin/plain" \
+        "$tmp/bin/$section"
+done
+objcopy --add-section ".go.nothing=$tmp/note" "$tmp/bin/plain" \
+    "$tmp/bin/not-go"
+script() {
+    printf '%b\n' "$2" >"$tmp/bin/$1"
+    chmod 755 "$tmp/bin/$1"
+}
+script shell '#!/bin/sh\necho it runs'
+script of-static "#! $tmp/bin/static with arguments"
+script of-script "#!$tmp/bin/of-static"
+script of-env '#!/usr/bin/env static'
+script of-env-strings '#!/usr/bin/env -S A=1 static -u'
+script of-env-shell '#!/usr/bin/env sh\necho it runs'
+script of-env-unknown '#!/usr/bin/env -S -uA static'
+script no-interpreter 'echo it runs'
+script empty-interpreter '#!\necho it runs'
+script circle "#!$tmp/bin/circle"
+cp "$tmp/bin/static" "$tmp/bin/unreadable"
+chmod 111 "$tmp/bin/unreadable"
+PATH=$tmp/bin:$PATH
+while read -r expected name; do
+    # shellcheck disable=SC2086 # some are several words
+    set -- $name
+    "$COMMAND" "$@" >"$tmp/out" 2>"$tmp/err"
+    grep -v '^keepalive: ' "$tmp/err" >"$tmp/others"
+    expect "$name: lines" "$([ "$expected" = - ] || echo 1)" \
+        "$(grep -c '^keepalive: .*; .*' "$tmp/err" | grep -v '^0$')"
+    [ "$expected" = - ] || grep -q "$expected" "$tmp/err" ||
+        fail "$name: $expected: $(cat "$tmp/err")"
+    expect "$name: no other words" '' "$(cat "$tmp/others")"
+    expect "$name: runs" 'it runs' "$(cat "$tmp/out")"
+    expect "$name: quiet" 'it runs' "$("$COMMAND" -q "$@" 2>&1)"
+    expect "$name: nothing to do" 'it runs' "$("$COMMAND" --off "$@" 2>&1)"
+done <<END
+- plain
+- not-go
+- $tmp/bin/plain
+static static
+static $tmp/bin/static
+static static-pie
+Go .go.buildinfo
+Go .note.go.buildid
+- shell
+static of-static
+static of-script
+static of-env
+static of-env-strings
+- of-env-shell
+- of-env-unknown
+static env A=1 B= static
+static env env static
+- env -u A static
+- env plain
+neither no-interpreter
+neither empty-interpreter
+END
+expect 'a circle of scripts' '126' \
+    "$("$COMMAND" "$tmp/bin/circle" 2>/dev/null; echo $?)"
+
+# Another class: the file is not run here, so what the kernel says is cut off.
+other_class() {
+    python3 -c 'import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+data[4] = 3 - data[4]
+open(sys.argv[2], "wb").write(data)' "$1" "$2"
+    chmod 755 "$2"
+}
+other_class "$tmp/bin/plain" "$tmp/bin/other"
+expect 'another class' 1 \
+    "$("$COMMAND" "$tmp/bin/other" 2>&1 | grep -ac '^keepalive: .*32-bit')"
+
+# With a library for it in the directory that $LIB stands for there, one entry
+# serves both.
+mkdir -p "$tmp/usr/lib64" "$tmp/usr/lib"
+cp "$LIBKEEPALIVE" "$COMMAND" "$tmp/usr/lib64"
+# shellcheck disable=SC2016
+entry='echo "$LD_PRELOAD"'
+expect 'no twin' "$tmp/usr/lib64/libkeepalive.so" \
+    "$("$tmp/usr/lib64/keepalive" sh -c "$entry" 2>/dev/null)"
+cp "$LIBKEEPALIVE" "$tmp/usr/lib"
+expect 'no twin, but one of the same class' "$tmp/usr/lib64/libkeepalive.so" \
+    "$("$tmp/usr/lib64/keepalive" sh -c "$entry" 2>/dev/null)"
+other_class "$LIBKEEPALIVE" "$tmp/usr/lib/libkeepalive.so"
+# shellcheck disable=SC2016
+expect 'a twin' "$tmp"'/usr/$LIB/libkeepalive.so' \
+    "$("$tmp/usr/lib64/keepalive" sh -c "$entry" 2>/dev/null)"
+expect 'another class, a twin' 0 \
+    "$("$tmp/usr/lib64/keepalive" "$tmp/bin/other" 2>&1 |
+        grep -ac '^keepalive: .*32-bit')"
+
+# More rights than the caller's, and files that cannot be read
+if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
+    finish
+    skip 'the rest needs root and setpriv'
+fi
+rights() {
+    cp "$tmp/bin/plain" "$tmp/bin/$1"
+}
+rights set-user-id && chmod 4755 "$tmp/bin/set-user-id"
+rights set-group-id && chmod 2755 "$tmp/bin/set-group-id"
+rights locking && chmod 2745 "$tmp/bin/locking"
+rights capable && python3 -c 'import os, sys
+os.setxattr(sys.argv[1], "security.capability",
+            bytes.fromhex("01000002" "00040000" "00000000" + "00" * 8))' \
+    "$tmp/bin/capable"
+rights own && chown 65534:65534 "$tmp/bin/own" && chmod 6755 "$tmp/bin/own"
+as_nobody() {
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$@" 2>&1
+}
+while read -r expected name; do
+    expect "$name, as nobody" "$expected" "$(as_nobody "$COMMAND" \
+        "$tmp/bin/$name" | grep -c 'more rights')"
+    expect "$name, as root" "$([ "$name" = own ] && echo 1 || echo 0)" \
+        "$("$COMMAND" "$tmp/bin/$name" 2>&1 | grep -c 'more rights')"
+done <<'END'
+1 set-user-id
+1 set-group-id
+1 capable
+0 own
+0 plain
+END
+# shellcheck disable=SC2016
+expect 'set-user-ID on a file system that is mounted nosuid' 'it runs' \
+    "$(unshare -m sh -c 'mount --make-rprivate / && mount --bind "$2" "$2" &&
+        mount -o remount,bind,nosuid "$2" &&
+        exec setpriv --reuid=65534 --regid=65534 --clear-groups \
+            "$1" "$2/set-user-id"' sh "$COMMAND" "$tmp/bin" 2>&1)"
+expect 'a set-group-ID file that is not executable by the group' 'it runs' \
+    "$("$COMMAND" "$tmp/bin/locking" 2>&1)"
+expect 'a program that cannot be read' 'it runs' \
+    "$(as_nobody "$COMMAND" "$tmp/bin/unreadable")"
+finish

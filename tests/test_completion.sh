@@ -1,0 +1,34 @@
+#!/bin/sh
+# test_completion.sh - examples/keepalive.bash, the completion for bash
+# SPDX-License-Identifier: MIT
+. tests/common.sh
+need bash
+
+# offered WORD...: what bash offers for the last of these words
+offered() {
+    # shellcheck disable=SC2016
+    bash -c '. examples/keepalive.bash
+        COMP_WORDS=(keepalive "$@") COMP_CWORD=$#
+        _keepalive
+        printf "%s\n" "${COMPREPLY[@]}"' bash "$@" | sort -u | xargs
+}
+expect 'every flag of --help, and no other' \
+    "$("$COMMAND" --help | sed -n 's/^  -.*\(--[a-z]*\).*/\1/p' | sort |
+        xargs)" "$(offered --)"
+expect 'a flag' '--idle --interval' "$(offered --off --i)"
+for flag in $("$COMMAND" --help | sed -n 's/^  -.*\(--[a-z]*\) [A-Z].*/\1/p')
+do
+    expect "nothing for the number of $flag" '' "$(offered "$flag" '')"
+    expect "behind it, $flag" '--off' "$(offered "$flag" 5 --of)"
+done
+expect 'the machine' 'off on' "$(offered --global o)"
+expect 'a command' 'test' "$(offered -t 60 --off tes | tr ' ' '\n' |
+    grep -x test)"
+expect 'a process' "$$" "$(offered -t 60 -p 1 $$ | tr ' ' '\n' |
+    grep -x $$)"
+expect 'flags behind a process' '--idle' "$(offered -p 1 --id)"
+mkdir "$tmp/directory"
+touch "$tmp/directory/file"
+expect 'the arguments of the command' "$tmp/directory/file" \
+    "$(offered -t 60 cat -p "$tmp/directory/f")"
+finish

@@ -1,0 +1,355 @@
+#!/bin/sh
+# test_global.sh - `keepalive --global`, in a mount namespace of its own
+# SPDX-License-Identifier: MIT
+. tests/common.sh
+[ "$(id -u)" = 0 ] || skip 'needs root'
+in_namespace -m
+private_etc
+need python3 flock
+
+library=$tmp/usr/lib/x/libkeepalive.so
+keepalive=$tmp/usr/bin/keepalive
+file=/etc/ld.so.preload
+make -s BUILD="$tmp/build" prefix="$tmp/usr" libdir="${library%/*}" install \
+    >"$tmp/log" 2>&1 || fail "install: $(cat "$tmp/log")"
+other=$tmp/other.so another=$tmp/another.so
+cp "$BUILD/tests/empty.so" "$other"
+cp "$BUILD/tests/empty.so" "$another"
+cp "$BUILD/tests/empty.so" "$library.old"
+mkdir -p "$tmp/elsewhere$library"
+rmdir "$tmp/elsewhere$library"
+cp "$BUILD/tests/empty.so" "$tmp/elsewhere$library"
+
+# global WORD: what it says, and its status
+global() {
+    "$keepalive" --global "$1" >"$tmp/all" 2>&1
+    echo "status $?" >>"$tmp/all"
+    # what its own loader has to say of the file
+    grep -v '^ERROR: ld.so' "$tmp/all" >"$tmp/said"
+    cat "$tmp/said"
+}
+# put TEXT: into the file; @A, @B and @L stand for three libraries
+text() {
+    printf '%b' "$1" | sed "s,@A,$other,g; s,@B,$another,g; s,@L,$library,g
+        s,@E,$tmp/elsewhere,g"
+}
+put() {
+    rm -f "$file"
+    text "$1" >"$file"
+}
+# content WHAT EXPECTED: of the file, `-` where it is not there; nothing beside
+content() {
+    if [ "$2" = - ]; then
+        [ ! -e "$file" ] || fail "$1: the file is there: $(cat "$file")"
+    else
+        text "$2" >"$tmp/expected"
+        cmp -s "$file" "$tmp/expected" ||
+            fail "$1: the file holds: $(cat "$file")"
+    fi
+    expect "$1: beside it" "$([ "$2" = - ] || echo "$file")" \
+        "$(find /etc -maxdepth 1 -name '*ld.so.preload*')"
+}
+
+# There and back
+expect 'status: absent' 'is not there
+off' "$(global status | sed -n '1s/[^ ]* //p
+    s/^keepalive is \([^ ]*\) .*/\1/p')"
+expect 'status: absent, off' 'status 1' "$(tail -n 1 "$tmp/said")"
+expect 'status: what would stop it' '' "$(grep '^  NO' "$tmp/said")"
+expect 'on' "on: programs that are started from now on have $library
+status 0" "$(global on)"
+content 'on' '@L\n'
+expect 'mode and owner of a new file' '644 0 0' \
+    "$(umask 077; stat -c '%a %u %g' "$file")"
+expect 'every program has it' 'SO_KEEPALIVE is ON' "$("$show" | head -n 1)"
+before=$(stat -c '%i %y' "$file")
+expect 'on once more' 'already on
+status 0' "$(global on)"
+expect 'the file is the same' "$before" "$(stat -c '%i %y' "$file")"
+expect 'status: on' "$file holds
+  $library  (this library)
+keepalive is on for the whole machine
+status 0" "$(global status | grep -v '^  ok\|^/tmp')"
+expect 'off' 'off: programs that are started from now on do without it
+status 0' "$(global off)"
+content 'off' -
+expect 'no program has it' 'SO_KEEPALIVE is OFF' "$("$show")"
+expect 'off once more' 'already off
+status 0' "$(global off)"
+content 'off once more' -
+expect 'another word' "keepalive: --global: 'no' is not on, off or status
+status 125" "$(global no)"
+expect 'a command behind it' 'keepalive: --global stands alone
+125' "$("$keepalive" --global on true 2>&1; echo $?)"
+
+# What the file is before `on`, and after; `=` where it stays
+while IFS='|' read -r before after; do
+    put "$before"
+    said=$(global on)
+    expect "on, $before" 'status 0' "$(tail -n 1 "$tmp/said")"
+    [ "$after" != = ] || after=$before
+    content "on, $before: $said" "$after"
+    expect "on, $before: works" 'SO_KEEPALIVE is ON' "$("$show" | head -n 1)"
+done <<'END'
+|@L\n
+\n|\n@L\n
+@A|@A\n@L\n
+@A\n@B\n|@A\n@B\n@L\n
+ @A:@B\t| @A:@B\t\n@L\n
+# @L\n@A\n|# @L\n@A\n@L\n
+@A # @L|@A # @L\n@L\n
+@A\n@L|=
+  @L\t\n|=
+@A:@L:@B\n|=
+END
+# and before `off`, and after
+while IFS='|' read -r before after; do
+    put "$before"
+    global off >"$tmp/log"
+    expect "off, $before" 'status 0' "$(tail -n 1 "$tmp/said")"
+    [ "$after" != = ] || after=$before
+    content "off, $before" "$after"
+done <<'END'
+|=
+\n|=
+@A\n|=
+# @L\n|=
+@A # @L|=
+@E@L\n|=
+@L.old\n|=
+@L|-
+@L\n|-
+@L\n@L\n|-
+@L @L:@L\n|-
+ \t@L \n|-
+\n\n@L\n\n|-
+/usr/$LIB/libkeepalive.so\n|-
+libkeepalive.so|-
+@L\n@A\n@B\n|@A\n@B\n
+@A\n@L\n@B\n|@A\n@B\n
+@A\n@B\n@L\n|@A\n@B\n
+@A\n@L|@A\n
+@A\n @L \n\n@B|@A\n\n@B
+@L @A\n|@A\n
+@A @L @B\n|@A @B\n
+@A\t @L\n|@A\n
+@A:@L:@B|@A:@B
+@A:@L|@A
+@A\n@B:@L:@L # @L\n|@A\n@B:# @L\n
+@L# comment\n@A\n|# comment\n@A\n
+END
+
+# Mode and owner stay.
+put '@A\n'
+chmod 640 "$file"
+chown 65534:65533 "$file"
+exec 9<"$file"
+global on >"$tmp/log"
+expect 'the old file was not written to' "$other" "$(cat <&9)"
+exec 9<&-
+expect 'mode and owner after on' '640 65534 65533' \
+    "$(stat -c '%a %u %g' "$file")"
+global off >"$tmp/log"
+expect 'mode and owner after off' '640 65534 65533' \
+    "$(stat -c '%a %u %g' "$file")"
+
+# refused WHAT PATTERN: `on` says why, and leaves all as it was
+refused() {
+    before=$(cat "$file" 2>/dev/null)
+    said=$(global on)
+    expect "$1" '2 status 125' "$(wc -l <"$tmp/said") $(tail -n 1 "$tmp/said")"
+    # shellcheck disable=SC2254
+    case $said in
+    keepalive:\ *$2*) ;;
+    *) expect "$1" "$2" "$said" ;;
+    esac
+    case $said$2 in
+    *'taken out again'*'taken out again') ;;
+    *'taken out again'*) fail "$1: it was written first: $said" ;;
+    esac
+    expect "$1: the file" "$before" "$(cat "$file" 2>/dev/null)"
+    expect "$1: beside it" '' \
+        "$(find /etc -maxdepth 1 -name '.ld.so.preload*')"
+}
+put '@A\n'
+mv "$file" /etc/elsewhere
+ln -s elsewhere "$file"
+refused 'a symbolic link' 'is a symbolic link'
+rm "$file"
+ln /etc/elsewhere "$file"
+refused 'a hard link' 'second name'
+rm /etc/elsewhere "$file"
+mkdir "$file"
+refused 'a directory' 'is not a regular file'
+rmdir "$file"
+put '@A\n@L\n'
+if command -v chattr >/dev/null && chattr +i "$file" 2>/dev/null; then
+    expect 'off, an immutable file' \
+        "keepalive: $file is immutable or append-only, see chattr(1)
+status 125" "$(global off)"
+    chattr -i "$file"
+    put '@A\n'
+    chattr +a "$file"
+    refused 'an append-only file' 'append-only'
+    chattr -a "$file"
+else
+    echo 'no immutable files here: left out'
+fi
+put '@A\n'
+mount -o remount,bind,ro /etc
+refused 'a read-only file system' 'Read-only file system'
+mount -o remount,bind,rw /etc
+put '@E@L\n'
+refused 'another copy' "already has another one: $tmp/elsewhere$library"
+put "/nothing.so\n"
+refused 'programs that already complain' '/nothing.so'
+head -c 70000 /dev/zero | tr '\0' '\n' >"$file"
+refused 'a large file' 'too large'
+rm "$file"
+expect 'a build tree' "keepalive: $LIBKEEPALIVE is not installed, it is in a \
+build tree" "$("$COMMAND" --global on 2>&1)"
+
+# What would stop the library
+for mode in 600 664 646; do
+    chmod "$mode" "$library"
+    refused "mode $mode" "$library can"
+done
+chmod 644 "$library"
+chown 65534 "$library"
+refused 'the owner' "$library does not belong to root"
+chown 0 "$library"
+chmod 777 "$tmp/usr"
+refused 'a directory that all may write' "$tmp/usr can be written by others"
+chmod 755 "$tmp/usr"
+mount --bind "$tmp/usr/lib" "$tmp/usr/lib"
+mount -o remount,bind,noexec "$tmp/usr/lib"
+refused 'noexec' 'mounted noexec'
+umount "$tmp/usr/lib"
+mount -t tmpfs none /sys/kernel
+mkdir -p /sys/kernel/security/apparmor
+echo 'one (complain)' >/sys/kernel/security/apparmor/profiles
+expect 'AppArmor that only complains' '  ok  AppArmor' \
+    "$(global status | grep AppArmor)"
+echo 'two (enforce)' >>/sys/kernel/security/apparmor/profiles
+refused 'AppArmor' 'that AppArmor confines; install it below /usr/lib'
+umount /sys/kernel
+mkdir "$tmp/narrow"
+python3 -c 'import struct, sys
+open(sys.argv[1], "wb").write(
+    b"\x7fELF\1\1\1" + bytes(9)
+    + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, 0, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    + struct.pack("<IIIIIIII", 3, 84, 0, 0, 9, 9, 4, 1) + b"/nothing\0")' \
+    "$tmp/narrow/narrow"
+mkdir -p /usr/local/bin
+mount --bind "$tmp/narrow" /usr/local/bin
+refused '32-bit programs' \
+    '/usr/local/bin/narrow is a 32-bit program, and there is no library for it'
+umount /usr/local/bin
+mv "$library" "$library.away"
+refused 'no library' "$library: No such file or directory"
+printf '#!/bin/sh\n' >"$library"
+refused 'not a library' "$library: not a library"
+
+# Libraries that load, and do harm: in LD_PRELOAD already, not at all, and only
+# where the file names them
+build() {
+    rm -f "$library"
+    ${CC:-cc} -shared -fPIC -Iinclude -D_GNU_SOURCE -o "$library" "$@" -x c -
+}
+cp "$other" "$library"
+refused 'a library without effect' 'the socket of a program is not kept alive'
+echo '__attribute__((constructor)) void f(void) { __builtin_trap(); }' | build
+refused 'programs are killed' '/true ends by signal'
+echo 'void nothing(void); void (*f)(void) = nothing;' | build -Wl,-z,now
+refused 'programs do not start' '/true has status 127 and says:'
+su=$(command -v su)
+if [ -u "$su" ]; then
+    echo '#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+__attribute__((constructor)) void f(void)
+{ if (strcmp(program_invocation_short_name, "su") == 0) _exit(4); }' | build
+    refused 'a set-user-ID program does not start' 'su has status 4'
+fi
+echo '#include <stdlib.h>
+#include <unistd.h>
+__attribute__((constructor)) void f(void)
+{ if (access("/etc/ld.so.preload", F_OK) == 0) _exit(3); }' |
+    build src/settings.c src/apply.c src/preload.c
+refused 'programs do not start with the file' \
+    '/true has status 3; taken out again'
+
+# `off` does not need the library, and `status` tells what is wrong.
+rm "$library"
+put '@L\n@A\n'
+expect 'status: no library' "NO  file: $library: No such file or directory
+keepalive is on for the whole machine, but see above
+status 2" "$(global status 2>&1 | sed -n '/ file:/s/^ *//p; $p; /^keep/p')"
+global off >"$tmp/log" 2>&1
+content 'off without the library' '@A\n'
+mv "$library.away" "$library"
+put '@A\n@L\n'
+ln "$file" /etc/elsewhere
+expect 'status: a hard link' "$file has a second name (a hard link), which \
+would be parted from it
+  $other
+  $library  (this library)" "$(global status | head -n 3)"
+expect 'status: a hard link, on' 'status 2' "$(tail -n 1 "$tmp/said")"
+rm /etc/elsewhere
+chmod 666 "$library"
+expect 'status: mode' '  NO  owner and mode' \
+    "$(global status | sed -n 's/: .*//; /NO/p')"
+chmod 644 "$library"
+
+# Two at once: `on` waits for the one who has the new file, then looks.
+rm "$file"
+# shellcheck disable=SC2016
+flock -o /etc/.ld.so.preload.keepalive sh -c '"$0" --global on >"$1/on" 2>&1 &
+    sleep 0.5
+    echo "$2" >/etc/.ld.so.preload.keepalive
+    mv /etc/.ld.so.preload.keepalive /etc/ld.so.preload' \
+    "$keepalive" "$tmp" "$other"
+for _ in $(seq 100); do
+    [ ! -s "$tmp/on" ] || break
+    sleep 0.1
+done
+content 'two at once' '@A\n@L\n'
+for _ in 1 2 3 4 5 6; do
+    "$keepalive" --global on >"$tmp/log" 2>&1 &
+done
+wait
+content 'seven at once' '@A\n@L\n'
+
+# A library for 32-bit programs beside the other: one entry for both.
+directory=$(${CC:-cc} -print-multiarch)
+if [ -x /lib/ld-linux.so.2 ] && [ -n "$directory" ] &&
+    echo 'int main(void) { return 0; }' |
+    ${CC:-cc} -m32 -x c -o "$tmp/narrow/narrow" - 2>/dev/null; then
+    m32="CFLAGS=-m32 CPPFLAGS=-I/usr/include/$directory"
+    for words in "libdir=$tmp/usr/lib/$directory install" \
+        "libdir=$tmp/usr/lib32 $m32 install-library" \
+        "libdir=$tmp/usr/lib/i386-linux-gnu $m32 install-library"; do
+        # shellcheck disable=SC2086
+        make -s BUILD="$tmp/${words#"${words% *}" }" prefix="$tmp/usr" $words \
+            >"$tmp/log" 2>&1 || fail "$words: $(cat "$tmp/log")"
+    done
+    mount --bind "$tmp/narrow" /usr/local/bin
+    rm "$file"
+    # shellcheck disable=SC2016
+    expect 'both classes' "on: programs that are started from now on have \
+$tmp"'/usr/$LIB/libkeepalive.so
+status 0' "$(global on)"
+    expect 'a 32-bit program' '0' \
+        "$(/usr/local/bin/narrow 2>&1; echo $?)"
+    expect 'status: both classes' 'status 0' "$(global status | tail -n 1)"
+    rm "$file"
+    for library in "$tmp/usr/lib32" "$tmp/usr/lib/i386-linux-gnu"; do
+        head -c 60 "$library/libkeepalive.so" >"$tmp/short"
+        cp "$tmp/short" "$library/libkeepalive.so"
+    done
+    refused 'a 32-bit library that does not load' '/ld-linux.so.2 has status'
+    umount /usr/local/bin
+else
+    echo 'no 32-bit programs here: left out'
+fi
+finish

@@ -1,0 +1,286 @@
+#!/bin/sh
+# test_process.sh - `keepalive -p`: the sockets of running processes
+# SPDX-License-Identifier: MIT
+#
+# The processes are in a network namespace of their own. What was set is read
+# by another program, tests/peek.
+. tests/common.sh
+in_namespace -n
+need python3 ip ss strace ps prlimit
+ip link set lo up
+peek=$BUILD/tests/peek
+
+started=
+# shellcheck disable=SC2016
+at_exit='kill $started 2>/dev/null'
+# start COMMAND...: in the background; waits for its first line, in $line
+start() {
+    mkfifo "$tmp/fifo"
+    "$@" >"$tmp/fifo" 2>&1 &
+    pid=$!
+    started="$started $pid"
+    read -r line <"$tmp/fifo"
+    rm "$tmp/fifo"
+}
+
+# A process with sockets of all kinds, at descriptors of our choice
+cat >"$tmp/hold.py" <<'END'
+import os, socket, sys, time
+kept = []
+def keep(fd, made):
+    os.dup2(made.fileno(), fd)
+    made.detach()
+    kept.append(socket.socket(fileno=fd))
+    return kept[-1]
+listener = keep(20, socket.create_server(("127.0.0.1", 7100)))
+client = keep(21, socket.create_connection(("127.0.0.1", 7100)))
+keep(22, listener.accept()[0])
+listener = keep(23, socket.create_server(("::1", 7200),
+                                         family=socket.AF_INET6))
+keep(24, socket.create_connection(("::1", 7200)))
+os.dup2(24, 25)
+keep(26, socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+keep(30, socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+keep(31, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+keep(32, socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))
+client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1500)
+for fd in range(3, 20):
+    try:
+        os.close(fd)
+    except OSError:
+        pass
+print("ready", flush=True)
+time.sleep(1000)
+END
+start python3 "$tmp/hold.py"
+expect 'the process with sockets' ready "$line"
+holder=$pid
+
+# rows FLAGS...: the rows of the JSON, short, and the status
+rows() {
+    "$COMMAND" --json "$@" >"$tmp/json" 2>"$tmp/err"
+    status=$?
+    python3 - "$tmp/json" <<'END'
+import json, sys
+for row in json.load(open(sys.argv[1])):
+    print(row["fd"], row["state"],
+          *[row[name] for name in
+            ("keepalive", "idle", "interval", "count", "timeout")],
+          "next" if row["next"] is not None and 0 < row["next"] <= 9999
+          else row["next"], *[row["before"]] if "before" in row else [])
+END
+    cat "$tmp/err"
+    [ $status = 0 ] || echo "status $status"
+}
+system=$(for name in time intvl probes; do
+    cat "/proc/sys/net/ipv4/tcp_keepalive_$name"
+done | xargs)
+
+expect 'every TCP socket, and no other' "20 listen False $system 0 None
+21 established False $system 1.5 None
+22 established False $system 0 None
+23 listen False $system 0 None
+24 established False $system 0 None
+25 established False $system 0 None
+26 closed False $system 0 None" "$(rows -p "$holder")"
+port=$(ss -Htn 'dst 127.0.0.1:7100' | awk '{ sub(/.*:/, "", $4); print $4 }')
+port6=$(ss -Htn 'dst [::1]:7200' | awk '{ sub(/.*:/, "", $4); print $4 }')
+"$COMMAND" -p "$holder" >"$tmp/table"
+expect 'addresses' "fd local remote
+20 127.0.0.1:7100 -
+21 127.0.0.1:$port 127.0.0.1:7100
+22 127.0.0.1:7100 127.0.0.1:$port
+23 [::1]:7200 -
+24 [::1]:$port6 [::1]:7200
+25 [::1]:$port6 [::1]:7200
+26 0.0.0.0:0 -" "$(awk '{ print $2, $3, $4 }' "$tmp/table")"
+expect 'addresses in JSON' '127.0.0.1:7100 None' \
+    "$(python3 -c 'import json, sys
+row = json.load(open(sys.argv[1]))[0]
+print(row["local"], row["remote"])' "$tmp/json")"
+expect 'the table is aligned' '' "$(awk '
+    NR == 1 { for (i = 2; i <= NF; i++) at[i] = index($0, " " $i); next }
+    { for (i in at) if (substr($0, at[i], 2) !~ /^ [^ ]/) print i ": " $0 }' \
+    "$tmp/table")"
+expect 'a row of it' "$holder 21 127.0.0.1:$port 127.0.0.1:7100 \
+established off $system 1.500 -" "$(sed -n 3p "$tmp/table" | xargs)"
+expect 'looking sets nothing' \
+    "0 $(echo "$system" | awk '{ print $3, $1, $2 }')" \
+    "$("$peek" "$holder" | sort -u)"
+
+# Setting: what changed is told, and the kernel has it
+before="{'keepalive': False, 'idle': ${system%% *}, 'count': ${system##* }}"
+interval=$(echo "$system" | awk '{ print $2 }')
+expect 'set' "20 listen True 600 $interval 3 0 None $before
+21 established True 600 $interval 3 1.5 next $before
+22 established True 600 $interval 3 0 next $before
+23 listen True 600 $interval 3 0 None $before
+24 established True 600 $interval 3 0 next $before
+25 established True 600 $interval 3 0 next {}
+26 closed True 600 $interval 3 0 None $before" \
+    "$(rows -p "$holder" -t 600 --count=3)"
+expect 'the kernel has it' "1 3 600 $interval" \
+    "$("$peek" "$holder" | sort -u)"
+expect 'and its timer runs' 3 \
+    "$(ss -Htno state established | grep -c 'timer:(keepalive')"
+expect 'the table tells what changed' \
+    "established on 600->700 $interval 3->4 1.500" \
+    "$("$COMMAND" -t 700 -c 4 -p "$holder" |
+        awk '$2 == 21 { print $5, $6, $7, $8, $9, $10 }')"
+expect 'the timeout too' "on 1.500->7" "$("$COMMAND" -u 7 -p "$holder" |
+    awk '$2 == 21 { print $6, $10 }')"
+"$COMMAND" -u 1 -p "$holder" >"$tmp/out"
+expect 'nothing changed' "established on 700 $interval 4 1" \
+    "$("$COMMAND" -t 700 -p "$holder" |
+        awk '$2 == 21 { print $5, $6, $7, $8, $9, $10 }')"
+expect 'off' 'on->off -' "$("$COMMAND" --off -p "$holder" |
+    awk '$2 == 21 { print $6, $11 }')"
+expect 'the kernel has that too' 0 \
+    "$("$peek" "$holder" | cut -d' ' -f1 | sort -u)"
+
+# A value that the kernel refuses; a descriptor that is closed, and a process
+# that ends, just when its turn comes
+inject() {
+    what=$1
+    shift
+    strace -o "$tmp/trace" -e trace=readlinkat,pidfd_getfd,setsockopt \
+        -e inject="$what" "$@" 2>"$tmp/err" >"$tmp/out"
+    status=$?
+    cat "$tmp/err"
+    echo "status $status rows $(grep -c "^$holder " "$tmp/out")"
+}
+expect 'a value is refused' 'status 3 rows 7' \
+    "$(inject setsockopt:error=EPERM:when=3 "$COMMAND" -t 60 -p "$holder")"
+expect 'a descriptor is closed meanwhile' 'status 0 rows 6' \
+    "$(inject pidfd_getfd:error=EBADF:when=3 "$COMMAND" -p "$holder")"
+expect 'the process ends meanwhile' "keepalive: $holder: the process has ended
+status 1 rows 2" \
+    "$(inject pidfd_getfd:error=ESRCH:when=3 "$COMMAND" -p "$holder")"
+expect 'no permission to see what the descriptors are' 'status 2 rows 0' \
+    "$(inject readlinkat:error=EACCES -e inject=pidfd_getfd:error=EPERM \
+        "$COMMAND" -p "$holder" | grep -v '^keepalive: ')"
+expect 'no permission for the descriptor' 'status 2 rows 0' \
+    "$(inject pidfd_getfd:error=EPERM "$COMMAND" -p "$holder" |
+        grep -v '^keepalive: ')"
+
+# Processes that are not there
+(exit 0) &
+ended=$!
+wait "$ended"
+while IFS='|' read -r number expected; do
+    said=$("$COMMAND" -p "$number" 2>&1)
+    echo "status $?" >>"$tmp/said"
+    expect "-p $number" "$expected" "$said|$(tail -n 1 "$tmp/said")"
+done <<END
+$ended|keepalive: $ended: No such process|status 1
+99999999|keepalive: 99999999: No such process|status 1
+0|keepalive: '0' is not the number of a process|status 125
+1x|keepalive: '1x' is not the number of a process|status 125
+-|keepalive: '-' is not the number of a process|status 125
+99999999999999999999|keepalive: '99999999999999999999' is not the number of a \
+process|status 125
+END
+expect 'no number' 'keepalive: no process given; see keepalive --help' \
+    "$("$COMMAND" -p 2>&1)"
+sh -c 'true & exec sleep 1000' &
+pid=$!
+started="$started $pid"
+zombie=
+for _ in $(seq 100); do
+    zombie=$(ps -o stat=,pid= --ppid "$pid" | sed -n 's/^Z[^ ]* *//p')
+    [ -z "$zombie" ] || break
+    sleep 0.1
+done
+expect 'a process that has ended and is still listed' \
+    "keepalive: $zombie: the process has ended" \
+    "$("$COMMAND" -p "$zombie" 2>&1)"
+expect 'no TCP sockets' '0' "$("$COMMAND" -p "$pid" 2>&1 | wc -l)"
+expect 'no TCP sockets, JSON' '[]' \
+    "$("$COMMAND" -j -p "$pid" | python3 -c 'import json, sys
+print(json.load(sys.stdin))')"
+expect 'several processes: the others are still shown, the worst status' \
+    "7 status 1" "$("$COMMAND" -p "$ended" "$holder" "$pid" >"$tmp/out" \
+        2>/dev/null; echo "$(grep -c "^$holder " "$tmp/out") status $?")"
+expect 'a full disk' 125 \
+    "$("$COMMAND" -p "$holder" >/dev/full 2>/dev/null; echo $?)"
+
+# Thousands of sockets, with few descriptors of our own
+start prlimit --nofile=4096 python3 -c 'import socket, time
+kept = [socket.socket() for _ in range(3000)]
+print("ready", flush=True)
+time.sleep(1000)'
+expect 'thousands of sockets' "$line 3000 status 0" \
+    "$line $(prlimit --nofile=32 "$COMMAND" -t 60 -p "$pid" >"$tmp/out"
+        status=$?
+        echo "$(grep -c 'off->on' "$tmp/out") status $status")"
+
+# A connection that the process closes is closed, though it was looked at.
+start python3 -c 'import socket, sys
+server = socket.create_server(("127.0.0.1", 7300))
+print("ready", flush=True)
+peer = server.accept()[0]
+sys.exit(0 if peer.recv(1) == b"" else 1)'
+server=$pid
+start python3 -c 'import socket, subprocess, sys, os, time
+kept = socket.create_connection(("127.0.0.1", 7300))
+subprocess.run(sys.argv[1:] + [str(os.getpid())], stdout=sys.stderr)
+kept.close()
+print("closed", flush=True)
+time.sleep(1000)' "$COMMAND" -t 60 -p
+wait "$server"
+expect 'the peer sees the end' 0 $?
+
+# A static program, in another network namespace than ours
+cat >"$tmp/static.c" <<'END'
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    puts(listen(fd, 1) == 0 ? "ready" : "no");
+    fflush(stdout);
+    return pause();
+}
+END
+${CC:-cc} -static -o "$tmp/static" "$tmp/static.c"
+if unshare -n true 2>/dev/null; then
+    start unshare -n "$tmp/static"
+    expect 'a static program, another network namespace' \
+        "listen off->on ${system%% *}->60" \
+        "$("$COMMAND" -t 60 -p "$pid" | awk 'NR == 2 { print $5, $6, $7 }')"
+    # Its timer is in the list of its own network.
+    start unshare -n sh -c "ip link set lo up; exec python3 '$tmp/hold.py'"
+    expect 'the timers of another network namespace' "$line 4" \
+        "$line $("$COMMAND" -t 60 -p "$pid" |
+            awk '$11 ~ /^[0-9]/' | wc -l)"
+fi
+
+# Multipath TCP; the kernel does not tell its user timeout
+start python3 -c 'import socket, time
+server = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+server.bind(("127.0.0.1", 7400))
+server.listen()
+client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+client.connect(("127.0.0.1", 7400))
+print("ready", flush=True)
+time.sleep(1000)'
+if [ "$line" = ready ]; then
+    expect 'Multipath TCP' '127.0.0.1:7400 established on - next' \
+        "$("$COMMAND" -t 60 -p "$pid" >/dev/null
+        "$COMMAND" -p "$pid" | awk 'NR == 3 {
+            print $4, $5, $6, $10, $11 ~ /^[0-9]/ ? "next" : $11 }')"
+else
+    echo 'no Multipath TCP here: left out'
+fi
+
+# Somebody else's process
+if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
+    finish
+    skip 'the rest needs root and setpriv'
+fi
+expect "somebody else's process" 'status 2, 1 line' \
+    "$(setpriv --reuid=65534 --regid=65534 --clear-groups "$COMMAND" -t 60 \
+        -p "$holder" 2>"$tmp/err" >"$tmp/out"
+    echo "status $?, $(grep -c 'ptrace.*or root\|takes root' "$tmp/err") line")"
+finish
