@@ -285,7 +285,7 @@ START_TEST(early_sockets_are_served)
     sprintf(both + strlen(both), orders[_i], preload + strlen("LD_PRELOAD="),
             early);
     run(&output, envp, "closed", 3);
-    ck_assert_str_eq(output.out, "early: 400 of 400\n");
+    ck_assert_str_eq(output.out, "early: 3200 of 3200\n");
     ck_assert_str_eq(output.err,
                      "libkeepalive: KEEPCNT: 'bad' is not a whole number from "
                      "1 to 127; using the system's value\n");
