@@ -11,12 +11,16 @@
  *     probe arguments   runs `probe sockets` with no argument, not even 0
  *     probe others      sockets that do not count, after a marker
  *     probe tcp         one TCP socket, after a marker
+ *     probe stream      a stream socket and the protocol that it got
+ *     probe greeting    a socket connected to 192.0.2.1, which is nowhere, and
+ *                       what the other end says first
  *
  * A socket prints as the values of its options in the contract's order, or as
  * the error of socket().
  */
 #include "sockets.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,13 +157,45 @@ static int tcp(void)
     return 0;
 }
 
+static int stream(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0), protocol = 0;
+    socklen_t size = sizeof(protocol);
+
+    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
+    printf("protocol %d, ", protocol);
+    errno = UNTOUCHED;
+    print_socket("stream", fd);
+    return 0;
+}
+
+static int greeting(void)
+{
+    struct sockaddr_in nowhere = {.sin_family = AF_INET, .sin_port = htons(80)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    char text[256];
+    ssize_t size;
+
+    inet_pton(AF_INET, "192.0.2.1", &nowhere.sin_addr);
+    if (connect(fd, (struct sockaddr *)&nowhere, sizeof(nowhere)) < 0 ||
+        (size = read(fd, text, sizeof(text))) < 0) {
+        perror("greeting");
+        return 1;
+    }
+    printf("%.*s, ", (int)size, text);
+    errno = UNTOUCHED;
+    print_socket("greeting", fd);
+    return 0;
+}
+
 static const struct command {
     const char *name;
     int (*run)(void);
 } commands[] = {
-    {"sockets", sockets}, {"late", late},     {"accept", accept_both},
-    {"full", full},       {"closed", closed}, {"arguments", arguments},
-    {"others", others},   {"tcp", tcp},
+    {"sockets", sockets},   {"late", late},     {"accept", accept_both},
+    {"full", full},         {"closed", closed}, {"arguments", arguments},
+    {"others", others},     {"tcp", tcp},       {"stream", stream},
+    {"greeting", greeting},
 };
 
 int main(int argc, char *argv[])
