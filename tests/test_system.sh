@@ -33,24 +33,4 @@ do
             head -n 1)"
 done
 
-# Secure-execution mode: nothing from the caller's environment, no report.
-if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
-    skip 'the rest needs root and setpriv'
-fi
-privileged=$tmp/show
-cp "$show" "$privileged"
-chmod 4755 "$privileged"
-mount --bind "$tmp" "$tmp" && mount -o remount,bind,suid,exec "$tmp" &&
-    at_exit='umount -l "$tmp" /etc'
-system=$(for name in probes time intvl; do
-    cat "/proc/sys/net/ipv4/tcp_keepalive_$name"
-done | xargs)
-as_nobody() {
-    setpriv --reuid=65534 --regid=65534 --clear-groups env "$@" 2>&1
-}
-expect 'set-user-ID: the environment has no say' "$on $system" \
-    "$(as_nobody KEEPALIVE=off KEEPCNT=5 KEEPIDLE=5 KEEPINTVL=5m "$privileged" |
-        sed 's/TCP.*= //' | xargs)"
-expect 'not set-user-ID: it has' 'SO_KEEPALIVE is OFF' \
-    "$(as_nobody KEEPALIVE=off "$show")"
 finish
