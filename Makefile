@@ -18,10 +18,11 @@ warnings = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes
 # The compiler is to note the control-flow protection of the architecture in
 # the library; a library without the note switches it off in every program.
+# So do the atomics of libgcc, which have no note and import a symbol more.
 machine := $(shell $(CC) -dumpmachine)
 protection = $(if $(filter x86_64% i386% i486% i586% i686%,$(machine)),\
 	-fcf-protection,$(if $(filter aarch64%,$(machine)),\
-	-mbranch-protection=standard))
+	-mbranch-protection=standard -mno-outline-atomics))
 cflags = -std=c11 -D_GNU_SOURCE -Iinclude -MMD -MP $(warnings)
 library_cflags = -fPIC -fvisibility=hidden $(protection)
 # No start files: they would import symbols that need a look-up at each start

@@ -29,7 +29,9 @@
  */
 #pragma weak dlsym
 #if defined(__GLIBC__)
-#if defined(__x86_64__) && !defined(__ILP32__)
+/* Built there, it can have no version: the linker finds none without libdl. */
+#if !__GLIBC_PREREQ(2, 34)
+#elif defined(__x86_64__) && !defined(__ILP32__)
 __asm__(".symver dlsym, dlsym@GLIBC_2.2.5");
 #elif defined(__i386__)
 __asm__(".symver dlsym, dlsym@GLIBC_2.0");
