@@ -18,13 +18,13 @@ chmod 755 "$tmp"
 at_exit=: # commands that undo what the script has done besides
 clean_up() {
     status=$?
-    trap '' HUP INT TERM
+    trap '' HUP INT PIPE TERM
     eval "$at_exit"
     rm -rf "$tmp"
     exit "$status"
 }
 trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 
 skip() {
     echo "skipped: $*"
