@@ -38,7 +38,7 @@ suites = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/check_*.c))
 scripts = $(sort $(wildcard tests/test_*.sh))
 long_scripts = $(sort $(wildcard tests/long_*.sh))
 helpers = $(BUILD)/tests/probe $(BUILD)/tests/peek $(BUILD)/tests/hostile \
-	$(BUILD)/tests/early.so $(BUILD)/tests/empty.so
+	$(BUILD)/tests/starts $(BUILD)/tests/early.so $(BUILD)/tests/empty.so
 
 all: $(library)
 
@@ -152,13 +152,13 @@ sanitize:
 	LD_PRELOAD=$(abspath $(library)) KEEPIDLE=5m valgrind -q \
 		--error-exitcode=1 $(BUILD)/tests/probe sockets >$(BUILD)/valgrind.out
 
-FUZZ_SECONDS = 30
+FUZZ_LIMIT = -max_total_time=30
 fuzz:
 	@mkdir -p $(BUILD)/fuzz/corpus
 	clang $(cflags) -MF $(BUILD)/fuzz/fuzz.d $(CPPFLAGS) -O1 -g \
 		-fno-sanitize-recover=all -fsanitize=fuzzer,address,undefined \
 		-o $(BUILD)/fuzz/settings tests/fuzz_settings.c src/settings.c
-	$(BUILD)/fuzz/settings -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+	$(BUILD)/fuzz/settings $(FUZZ_LIMIT) -print_final_stats=1 \
 		-artifact_prefix=$(BUILD)/fuzz/ -dict=tests/fuzz.dict \
 		$(BUILD)/fuzz/corpus tests/corpus
 

@@ -11,6 +11,7 @@
  *     probe arguments   runs `probe sockets` with no argument, not even 0
  *     probe others      sockets that do not count, after a marker
  *     probe tcp         one TCP socket, after a marker
+ *     probe kept        status 0 where a TCP socket has keepalive on, 1 for off
  *     probe stream      a stream socket and the protocol that it got
  *     probe greeting    a socket connected to 192.0.2.1, which is nowhere, and
  *                       what the other end says first
@@ -157,6 +158,13 @@ static int tcp(void)
     return 0;
 }
 
+static int kept(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    return fd < 0 ? 2 : !option_of(fd, 0);
+}
+
 static int stream(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0), protocol = 0;
@@ -195,7 +203,7 @@ static const struct command {
     {"sockets", sockets},   {"late", late},     {"accept", accept_both},
     {"full", full},         {"closed", closed}, {"arguments", arguments},
     {"others", others},     {"tcp", tcp},       {"stream", stream},
-    {"greeting", greeting},
+    {"greeting", greeting}, {"kept", kept},
 };
 
 int main(int argc, char *argv[])
