@@ -6,7 +6,7 @@
 # live file 500 times and then removed as the manual has it. Each program ends
 # with status 0 and prints what it should, so none died of SIGBUS.
 . tests/common.sh
-in_namespace -m -p -f --mount-proc
+in_namespace -m -p -f --kill-child=TERM --mount-proc
 private_etc
 INSTALLS=${INSTALLS:-500}
 
