@@ -71,8 +71,8 @@ in_namespace() {
 }
 
 # Puts a private copy over /etc, so that /etc/ld.so.preload can be written. Only
-# behind `in_namespace -m`. $preload_file is its name; a script that writes to it
-# by that name cannot hit the machine's own, as the variable is not set before.
+# behind `in_namespace -m`. $preload_file is its name; a script that writes to
+# it by that name cannot hit the machine's own: the variable is not set before.
 private_etc() {
     cp -a /etc "$tmp/etc"
     if [ -z "${IN_NAMESPACE-}" ] || ! mount --make-rprivate / ||

@@ -39,7 +39,7 @@ find_programs() {
     done
 }
 
-# sh -c "$once" DIRECTORY PROGRAM...: both runs of each program, to the directory
+# sh -c "$once" DIRECTORY PROGRAM...: both runs of each, to the directory
 # shellcheck disable=SC2016
 once='
 cd "$HOME" || exit 1

@@ -49,7 +49,7 @@ reported() {
     expect "$label: nothing but printable ASCII" 0 \
         "$(LC_ALL=C grep -ac '[^ -~]' "$tmp/report")"
     expect "$label: nothing but reports, of 64 bytes of a value" '' \
-        "$(grep -avE "^libkeepalive: KEEP[A-Z]+: '[^']{0,64}(\.\.\.)?' is not " \
+        "$(grep -avE "^libkeepalive: [A-Z]+: '[^']{0,64}(\.\.\.)?' is not " \
             "$tmp/report")"
 }
 
