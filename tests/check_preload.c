@@ -340,8 +340,8 @@ static const struct stack_case {
     const char *command;
     const char *out;
 } stack_cases[] = {
-    {"", "early.so", "EARLY=8", "closed", "early: 400 of 400\n"},
-    {"early.so", "", "EARLY=8", "closed", "early: 400 of 400\n"},
+    {"", "early.so", "EARLY=64", "closed", "early: 3200 of 3200\n"},
+    {"early.so", "", "EARLY=64", "closed", "early: 3200 of 3200\n"},
     /* each sees the calls of those before it */
     {"", "refuse.so", "", "one", "one: errno 71\n"},
     {"refuse.so", "", "", "one", "one: errno 71\n"},

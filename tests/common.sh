@@ -72,12 +72,15 @@ in_namespace() {
 }
 
 # Puts a private copy over /etc, so that /etc/ld.so.preload can be written. Only
-# behind `in_namespace -m`.
+# behind `in_namespace -m`. $preload_file is its name; a script that writes to
+# it by that name cannot hit the machine's own: the variable is not set before.
 private_etc() {
     cp -a /etc "$tmp/etc"
-    if ! mount --make-rprivate / || ! mount --bind "$tmp/etc" /etc; then
+    if [ -z "${IN_NAMESPACE-}" ] || ! mount --make-rprivate / ||
+        ! mount --bind "$tmp/etc" /etc; then
         skip 'no private /etc'
     fi
-    rm -f /etc/ld.so.preload
+    preload_file=/etc/ld.so.preload
+    rm -f "$preload_file"
     at_exit='umount -l /etc'
 }

@@ -1,5 +1,5 @@
 /*
- * early.c - a library whose constructor makes sockets in eight threads
+ * early.c - a library whose constructor makes sockets in 64 threads
  * SPDX-License-Identifier: MIT
  *
  * Preloaded behind libkeepalive.so its constructor runs before the other's.
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { THREADS = 8, ROUNDS = 50 };
+enum { THREADS = 64, ROUNDS = 50 };
 
 static pthread_barrier_t start;
 

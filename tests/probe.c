@@ -15,12 +15,17 @@
  *     probe override    sockets on which the program sets values of its own
  *     probe others      sockets that do not count, after a marker
  *     probe tcp         one TCP socket, after a marker
+ *     probe kept        status 0 where a TCP socket has keepalive on, 1 for off
+ *     probe stream      a stream socket and the protocol that it got
+ *     probe greeting    a socket connected to 192.0.2.1, which is nowhere, and
+ *                       what the other end says first
  *
  * A socket prints as the values of its options in the contract's order, or as
  * the error of socket().
  */
 #include "sockets.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,6 +256,44 @@ static int tcp(void)
     return 0;
 }
 
+static int kept(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    return fd < 0 ? 2 : !option_of(fd, 0);
+}
+
+static int stream(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0), protocol = 0;
+    socklen_t size = sizeof(protocol);
+
+    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
+    printf("protocol %d, ", protocol);
+    errno = UNTOUCHED;
+    print_socket("stream", fd);
+    return 0;
+}
+
+static int greeting(void)
+{
+    struct sockaddr_in nowhere = {.sin_family = AF_INET, .sin_port = htons(80)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    char text[256];
+    ssize_t size;
+
+    inet_pton(AF_INET, "192.0.2.1", &nowhere.sin_addr);
+    if (connect(fd, (struct sockaddr *)&nowhere, sizeof(nowhere)) < 0 ||
+        (size = read(fd, text, sizeof(text))) < 0) {
+        perror("greeting");
+        return 1;
+    }
+    printf("%.*s, ", (int)size, text);
+    errno = UNTOUCHED;
+    print_socket("greeting", fd);
+    return 0;
+}
+
 static const struct command {
     const char *name;
     int (*run)(void);
@@ -267,6 +310,9 @@ static const struct command {
     {"set", set},
     {"calls", calls},
     {"override", override_all},
+    {"stream", stream},
+    {"greeting", greeting},
+    {"kept", kept},
 };
 
 int main(int argc, char *argv[])

@@ -1,0 +1,145 @@
+#!/bin/sh
+# long_platforms.sh - other classes, C libraries and releases
+# SPDX-License-Identifier: MIT
+#
+# Builds for i386, musl and aarch64, and the old and the newest Debian. The
+# packages of the latter come from the mirror that this machine's apt uses and
+# are kept below $BUILD; the systems are unpacked, not installed, and gone at
+# the end.
+. tests/common.sh
+in_namespace -m
+need apt-get dpkg-deb chroot tar
+missing=
+
+on='SO_KEEPALIVE is ON
+TCP_KEEPCNT   = 20
+TCP_KEEPIDLE  = 180
+TCP_KEEPINTVL = 60'
+export KEEPCNT=20 KEEPIDLE=180 KEEPINTVL=60
+
+# elf LABEL LIBRARY
+elf() {
+    sh tests/test_elf.sh "$2" >"$tmp/log" 2>&1 ||
+        fail "$1: ELF gate: $(cat "$tmp/log")"
+}
+
+# build LABEL CC [CPPFLAGS]: the library and the example, in $tmp/LABEL
+build() {
+    command -v "${2%% *}" >/dev/null || return
+    make -s BUILD="$tmp/$1" CC="$2" CPPFLAGS="${3-}" "$tmp/$1/libkeepalive.so" \
+        "$tmp/$1/examples/show" >"$tmp/log" 2>&1
+    expect "$1: the build prints nothing" '' "$(cat "$tmp/log")"
+    [ -e "$tmp/$1/libkeepalive.so" ]
+}
+
+asm="-idirafter /usr/include/$(${CC:-cc} -print-multiarch)"
+if build i386 'gcc -m32' "$asm"; then
+    elf i386 "$tmp/i386/libkeepalive.so"
+    expect 'i386' "$on" \
+        "$(LD_PRELOAD=$tmp/i386/libkeepalive.so "$tmp/i386/examples/show" 2>&1)"
+    # all of it, with both classes behind one line
+    MULTILIB=1 IN_NAMESPACE='' sh tests/test_system.sh >"$tmp/log" 2>&1 ||
+        fail "test_system.sh with 32-bit programs: $(cat "$tmp/log")"
+else
+    missing="$missing i386"
+fi
+
+if build musl musl-gcc; then
+    for library in "$tmp/musl/libkeepalive.so" "$LIBKEEPALIVE"; do
+        expect "a program of musl with $library" "$on" \
+            "$(LD_PRELOAD=$library "$tmp/musl/examples/show" 2>&1)"
+    done
+else
+    missing="$missing musl"
+fi
+
+sysroot=/usr/aarch64-linux-gnu
+if build aarch64 aarch64-linux-gnu-gcc &&
+    command -v qemu-aarch64 >/dev/null; then
+    elf aarch64 "$tmp/aarch64/libkeepalive.so"
+    expect 'aarch64, without' 'SO_KEEPALIVE is OFF' \
+        "$(qemu-aarch64 -L $sysroot "$tmp/aarch64/examples/show" 2>&1)"
+    expect 'aarch64' "$on" "$(qemu-aarch64 -L $sysroot -E \
+        LD_PRELOAD="$tmp/aarch64/libkeepalive.so" \
+        "$tmp/aarch64/examples/show" 2>&1)"
+else
+    missing="$missing aarch64"
+fi
+
+# apt COMMAND...: of a system of its own below $cache that has nothing installed
+apt() {
+    apt-get -qy -o Dir::Etc::SourceList="$cache/sources.list" \
+        -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$cache/lists" \
+        -o Dir::State::status=/dev/null -o Dir::Cache::Archives="$cache/debs" \
+        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
+        -o APT::Install-Recommends=false -o APT::Sandbox::User=root \
+        "$@" >"$tmp/log" 2>&1
+}
+
+# unpack SUITE: what it takes to build and to run the example, below $root
+unpack() {
+    cache=$BUILD/debian/$1 root=$tmp/$1
+    [ -n "$mirror" ] || return
+    mkdir -p "$cache/lists/partial" "$cache/debs/partial" "$root/usr"
+    echo "deb $mirror $1 main" >"$cache/sources.list"
+    apt update && apt autoclean &&
+        apt install --download-only gcc libc6-dev make dash coreutils ||
+        return
+    for directory in bin sbin lib lib32 lib64; do
+        mkdir "$root/usr/$directory"
+        ln -s "usr/$directory" "$root/$directory"
+    done
+    for package in "$cache"/debs/*.deb; do
+        dpkg-deb --fsys-tarfile "$package" |
+            tar -x --keep-directory-symlink --no-same-owner -C "$root" ||
+            return
+    done
+    [ -e "$root/bin/sh" ] || ln -s dash "$root/bin/sh"
+    mkdir -p "$root/dev" "$root/tmp" "$root/etc"
+    : >"$root/dev/null"
+    mount --bind /dev/null "$root/dev/null"
+    at_exit="umount -l '$root/dev/null'; $at_exit"
+    cp -R Makefile src include examples "$root/tmp"
+    cp "$LIBKEEPALIVE" "$root/tmp/here.so"
+}
+
+# inside COMMAND...: runs it in the system below $root
+inside() {
+    chroot "$root" "$@" 2>&1
+}
+
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
+    'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1)
+for suite in bullseye sid; do
+    unpack $suite || {
+        cat "$tmp/log"
+        missing="$missing Debian-$suite"
+        continue
+    }
+    # A program without libdl, which is what dlsym() lies in before glibc 2.34,
+    # and one with it.
+    inside make -s -C /tmp CC=gcc build/libkeepalive.so build/examples/show \
+        >"$tmp/log"
+    expect "$suite: the build prints nothing" '' "$(cat "$tmp/log")"
+    inside gcc -Wl,--no-as-needed -o /tmp/show-dl /tmp/examples/show.c -ldl
+    for library in build/libkeepalive.so here.so; do
+        for program in build/examples/show show-dl; do
+            expect "$suite: $program with $library" "$on" \
+                "$(inside env LD_PRELOAD=/tmp/$library /tmp/$program)"
+        done
+        echo "/tmp/$library" >"$root/etc/ld.so.preload"
+        expect "$suite: a shell prints nothing of $library" hello \
+            "$(inside sh -c 'echo hello')"
+        rm "$root/etc/ld.so.preload"
+    done
+    elf "$suite" "$root/tmp/build/libkeepalive.so"
+    expect "the library of $suite works here" "$on" \
+        "$(LD_PRELOAD=$root/tmp/build/libkeepalive.so "$show" 2>&1)"
+    echo "$suite: glibc $(basename "$cache"/debs/libc6_*.deb .deb)"
+done
+
+[ -z "$missing" ] || {
+    finish
+    skip "not to be had here:$missing"
+}
+finish

@@ -1,0 +1,82 @@
+#!/bin/sh
+# test_privileged.sh - programs with more rights than their caller
+# SPDX-License-Identifier: MIT
+#
+# Under /etc/ld.so.preload a set-user-ID program and one with file capabilities
+# take nothing from the caller's environment and have keepalive on. Others say
+# what is wrong with it, and that cannot harm a terminal.
+. tests/common.sh
+in_namespace -m
+private_etc
+need setpriv setcap
+[ "$(id -u)" = 0 ] || skip 'not root'
+
+cp "$LIBKEEPALIVE" "$tmp/libkeepalive.so"
+chmod 755 "$tmp/libkeepalive.so"
+for name in plain setuid capable; do
+    cp "$show" "$tmp/$name"
+    chmod 755 "$tmp/$name"
+done
+mount --bind "$tmp" "$tmp" && mount -o remount,bind,suid,exec "$tmp" &&
+    at_exit="umount -l '$tmp' /etc"
+chmod 4755 "$tmp/setuid"
+setcap cap_net_raw+ep "$tmp/capable" || skip 'no file capabilities'
+echo "$tmp/libkeepalive.so" >"$preload_file"
+
+# as_nobody PROGRAM VARIABLE=VALUE...
+as_nobody() {
+    program=$tmp/$1
+    shift
+    setpriv --reuid=65534 --regid=65534 --clear-groups env "$@" "$program"
+}
+
+# privileged LABEL VARIABLE=VALUE...
+privileged() {
+    label=$1
+    shift
+    for name in setuid capable; do
+        expect "$name: $label" "$system" "$(as_nobody $name "$@" 2>&1)"
+    done
+}
+
+# reported LABEL LINES VARIABLE=VALUE...: a clean line for each bad value
+reported() {
+    label=$1 lines=$2
+    shift 2
+    expect "plain: $label" "$system" \
+        "$(as_nobody plain "$@" 2>"$tmp/report")"
+    expect "$label: lines" "$lines" "$(wc -l <"$tmp/report")"
+    expect "$label: nothing but printable ASCII" 0 \
+        "$(LC_ALL=C grep -ac '[^ -~]' "$tmp/report")"
+    expect "$label: nothing but reports, of 64 bytes of a value" '' \
+        "$(grep -avE "^libkeepalive: [A-Z]+: '[^']{0,64}(\.\.\.)?' is not " \
+            "$tmp/report")"
+}
+
+cd /proc/sys/net/ipv4 || exit 1
+system="SO_KEEPALIVE is ON
+TCP_KEEPCNT   = $(cat tcp_keepalive_probes)
+TCP_KEEPIDLE  = $(cat tcp_keepalive_time)
+TCP_KEEPINTVL = $(cat tcp_keepalive_intvl)"
+expect 'plain: an empty environment' "$system" "$(as_nobody plain -i)"
+expect 'plain: its environment has a say' 'SO_KEEPALIVE is OFF' \
+    "$(as_nobody plain KEEPALIVE=off)"
+privileged 'off' KEEPALIVE=off
+privileged 'other values' KEEPCNT=1 KEEPIDLE=1 KEEPINTVL=1
+privileged 'bad values' KEEPALIVE=x KEEPCNT=0 KEEPIDLE=5m KEEPINTVL=-1
+
+# A megabyte of digits: a string of an environment may have 128 KiB at most
+# (MAX_ARG_STRLEN, see execve(2)), so it takes eight.
+digits=$(head -c 131000 /dev/zero | tr '\0' 7)
+set --
+for name in KEEPALIVE KEEPCNT KEEPIDLE KEEPINTVL KEEP K KEEPIDLE2 KEEPALIV; do
+    set -- "$@" "$name=$digits"
+done
+privileged 'a megabyte of digits' "$@"
+reported 'a megabyte of digits' 4 "$@"
+
+# Control characters and what is no character at all.
+control=$(printf '\033]0;title\007\033[31m\001\t\r\n\177\200\233\377\\end')
+privileged 'control characters' KEEPALIVE="$control" KEEPIDLE="$control"
+reported 'control characters' 2 KEEPALIVE="$control" KEEPIDLE="$control"
+finish
