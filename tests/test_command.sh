@@ -244,6 +244,10 @@ other_class "$LIBKEEPALIVE" "$tmp/usr/lib/libkeepalive.so"
 # shellcheck disable=SC2016
 expect 'a twin' "$tmp"'/usr/$LIB/libkeepalive.so' \
     "$("$tmp/usr/lib64/keepalive" sh -c "$entry" 2>/dev/null)"
+# shellcheck disable=SC2016
+expect 'a twin, LD_PRELOAD has its path' "$tmp"'/usr/$LIB/libkeepalive.so' \
+    "$(LD_PRELOAD=$tmp/usr/lib64/libkeepalive.so "$tmp/usr/lib64/keepalive" \
+        sh -c "$entry" 2>/dev/null)"
 expect 'another class, a twin' 0 \
     "$("$tmp/usr/lib64/keepalive" "$tmp/bin/other" 2>&1 |
         grep -ac '^keepalive: .*32-bit')"

@@ -99,6 +99,7 @@ done <<'END'
 # @L\n@A\n|# @L\n@A\n@L\n
 @A # @L|@A # @L\n@L\n
 @A\n@L|=
+# @A\n@L\n|=
   @L\t\n|=
 @A:@L:@B\n|=
 END
@@ -136,6 +137,7 @@ libkeepalive.so|-
 @A:@L:@B|@A:@B
 @A:@L|@A
 @A\n@B:@L:@L # @L\n|@A\n@B:# @L\n
+# @A\n@L\n|# @A\n
 @L# comment\n@A\n|# comment\n@A\n
 END
 
@@ -205,6 +207,12 @@ put "/nothing.so\n"
 refused 'programs that already complain' '/nothing.so'
 head -c 70000 /dev/zero | tr '\0' '\n' >"$file"
 refused 'a large file' 'too large'
+text '@L\n' >"$tmp/large"
+cat "$file" >>"$tmp/large"
+cat "$tmp/large" >"$file"
+expect 'off, a large file' \
+    "status 125 $(stat -c %s "$file")" \
+    "$(global off | tail -n 1) $(stat -c %s "$file")"
 rm "$file"
 expect 'a build tree' "keepalive: $LIBKEEPALIVE is not installed, it is in a \
 build tree" "$("$COMMAND" --global on 2>&1)"
@@ -314,6 +322,8 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 content 'two at once' '@A\n@L\n'
+expect 'two at once: said' \
+    "on: programs that are started from now on have $library" "$(cat "$tmp/on")"
 for _ in 1 2 3 4 5 6; do
     "$keepalive" --global on >"$tmp/log" 2>&1 &
 done
