@@ -56,10 +56,26 @@ need() {
     done
 }
 
+own_mounts() {
+    case ${IN_NAMESPACE-} in
+    "$(readlink /proc/self/ns/mnt)") ;;
+    'mnt:['*) return 0 ;;
+    esac
+    echo 'no mount namespace of its own; nothing was done'
+    return 1
+}
+
 # Goes on in namespaces of its own (flags of unshare(1)) or skips. Mounts and
 # networks that are made there die with the script.
 in_namespace() {
-    [ -z "${IN_NAMESPACE-}" ] || return 0
+    mounts=$(readlink /proc/self/ns/mnt)
+    if [ -n "${IN_NAMESPACE-}" ]; then
+        # It holds the mount namespace outside: never take that for our own.
+        case " $* " in
+        *' -m '*) own_mounts || exit 1 ;;
+        esac
+        return 0
+    fi
     need unshare
     flags=$*
     [ "$(id -u)" = 0 ] || flags="-Ur $flags"
@@ -67,7 +83,7 @@ in_namespace() {
     unshare $flags true 2>/dev/null || skip "unshare $flags is not permitted"
     rm -rf "$tmp"
     # shellcheck disable=SC2086
-    IN_NAMESPACE=1 BUILD=$BUILD LIBKEEPALIVE=$LIBKEEPALIVE COMMAND=$COMMAND \
+    IN_NAMESPACE=$mounts BUILD=$BUILD LIBKEEPALIVE=$LIBKEEPALIVE COMMAND=$COMMAND \
         exec unshare $flags sh "$0"
 }
 
@@ -75,9 +91,9 @@ in_namespace() {
 # behind `in_namespace -m`. $preload_file is its name; a script that writes to
 # it by that name cannot hit the machine's own: the variable is not set before.
 private_etc() {
+    own_mounts || exit 1
     cp -a /etc "$tmp/etc"
-    if [ -z "${IN_NAMESPACE-}" ] || ! mount --make-rprivate / ||
-        ! mount --bind "$tmp/etc" /etc; then
+    if ! mount --make-rprivate / || ! mount --bind "$tmp/etc" /etc; then
         skip 'no private /etc'
     fi
     preload_file=/etc/ld.so.preload
