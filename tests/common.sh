@@ -83,8 +83,8 @@ in_namespace() {
     unshare $flags true 2>/dev/null || skip "unshare $flags is not permitted"
     rm -rf "$tmp"
     # shellcheck disable=SC2086
-    IN_NAMESPACE=$mounts BUILD=$BUILD LIBKEEPALIVE=$LIBKEEPALIVE COMMAND=$COMMAND \
-        exec unshare $flags sh "$0"
+    IN_NAMESPACE=$mounts BUILD=$BUILD LIBKEEPALIVE=$LIBKEEPALIVE \
+        COMMAND=$COMMAND exec unshare $flags sh "$0"
 }
 
 # Puts a private copy over /etc, so that /etc/ld.so.preload can be written. Only
