@@ -54,10 +54,11 @@ all: $(library) $(command)
 # What the library asks of the C library it asks by name alone, without a symbol
 # version: the loader has less to compare at each start of a program, and that
 # of a modern dlsym() is unknown to the systems before 2021. The linker takes the
-# names from a stand-in. A C library other than glibc has no versions.
-glibc := $(shell printf '\043include <features.h>\n__GLIBC__\n' | \
-	$(CC) -E -P -x c - 2>/dev/null | grep '^[0-9]')
-standin = $(if $(glibc),$(BUILD)/libc.so.6)
+# names from a stand-in. A C library that is not glibc, which leaves the last
+# word of this as it is, has no versions.
+last := $(lastword $(shell printf '\043include <features.h>\n__GLIBC__\n' | \
+	$(CC) -E -P -x c -))
+standin = $(if $(filter __GLIBC__,$(last)),,$(BUILD)/libc.so.6)
 
 $(library): $(rooms) $(standin)
 	$(CC) $(library_ldflags) $(CFLAGS) $(LDFLAGS) -o $@ $(rooms) $(standin)
