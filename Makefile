@@ -25,14 +25,15 @@ protection = $(if $(filter x86_64% i386% i486% i586% i686%,$(machine)),\
 	-fcf-protection,$(if $(filter aarch64%,$(machine)),\
 	-mbranch-protection=standard -mno-outline-atomics))
 cflags = -std=c11 -D_GNU_SOURCE -Iinclude -MMD -MP $(warnings)
-library_cflags = -fPIC -fno-plt -fvisibility=hidden $(protection)
+library_cflags = -fPIC -fvisibility=hidden $(protection)
 # No start files: they would import symbols that need a look-up at each start
-# of a program. Segments not separate, and no part of the data read-only after
-# the start: three pages and a system call less in every process. What it would
-# protect is a table of four addresses; the pointer to the next socket() stands
-# beside it and has to be written.
+# of a program. Bound when they are called: what few programs need is not looked
+# up in all. Segments not separate, and no part of the data read-only after the
+# start: three pages and a system call less in every process. What it would
+# protect is a table of three addresses; the pointers to the next functions
+# stand beside it and have to be written.
 library_ldflags = -shared -nostartfiles -Wl,-soname,libkeepalive.so \
-	-Wl,-z,defs,-z,now,-z,norelro,-z,text,-z,noexecstack,-z,noseparate-code
+	-Wl,-z,defs,-z,lazy,-z,norelro,-z,text,-z,noexecstack,-z,noseparate-code
 command_cflags = -DKEEPALIVE_VERSION='"$(VERSION)"' \
 	-DKEEPALIVE_LIBRARY='"$(libdir)/libkeepalive.so"'
 
@@ -60,19 +61,24 @@ last := $(lastword $(shell printf '\043include <features.h>\n__GLIBC__\n' | \
 	$(CC) -E -P -x c -))
 standin = $(if $(filter __GLIBC__,$(last)),,$(BUILD)/libc.so.6)
 
-$(library): $(rooms) $(standin)
-	$(CC) $(library_ldflags) $(CFLAGS) $(LDFLAGS) -o $@ $(rooms) $(standin)
+# Packed relocations are unknown to glibc before 2.36, and without a version it
+# would not even refuse them.
+comma := ,
+own_ldflags = $(subst $(comma)pack-relative,$(comma)nopack-relative,$(LDFLAGS))
 
-# errno only where the instruction for a system call is not known, the last two
-# only where CFLAGS has a stack protector.
+$(library): $(rooms) $(standin)
+	$(CC) $(library_ldflags) $(CFLAGS) $(own_ldflags) -o $@ $(rooms) $(standin)
+
+# syscall only where the instruction for a system call is not known; the next two
+# where CFLAGS has a stack protector, the rest where the compiler calls them
+# of its own accord.
 $(BUILD)/libc.so.6: Makefile
 	@mkdir -p $(@D)
-	printf '%s\n' 'char **environ;' 'void dlsym(void) {}' \
-		'void getauxval(void) {}' 'void syscall(void) {}' \
-		'void __errno_location(void) {}' \
-		'void __stack_chk_fail(void) {}' 'void *__stack_chk_guard;' | \
-		$(CC) $(CFLAGS) -fno-lto -fPIC -shared -nostdlib -Wl,-soname,$(@F) \
-		-o $@ -x c -
+	for name in dlsym getauxval syscall __errno_location __stack_chk_fail \
+		__stack_chk_guard memcpy memmove memset memcmp; do \
+		echo "void $$name(void) {}"; \
+	done | $(CC) $(CFLAGS) -fno-lto -fno-builtin -fno-stack-protector -fPIC \
+		-shared -nostdlib -Wl,-soname,$(@F) -o $@ -x c -
 
 $(rooms): $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
@@ -134,7 +140,7 @@ $(BUILD)/tests/%.so: tests/%.c
 
 $(BUILD)/tests/%: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $<
+	$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< -ldl
 
 # What it costs, beside its peers (libkeepalive0 and libdontdie0 where they are
 # installed) and the floor.
@@ -164,7 +170,7 @@ define put
 	mv -f "$$new" '$(DESTDIR)$(3)/$(notdir $(1))'
 endef
 
-install: install-library
+install: all install-library
 	umask 022 && mkdir -p '$(DESTDIR)$(bindir)' '$(DESTDIR)$(mandir)/man1' \
 		'$(DESTDIR)$(mandir)/man7'
 	$(call put,$(command),755,$(bindir))
@@ -172,17 +178,20 @@ install: install-library
 	$(call put,man/libkeepalive.7,644,$(mandir)/man7)
 
 # All that 32-bit programs need beside the rest, see README.
-install-library: all
+install-library: $(library)
 	umask 022 && mkdir -p '$(DESTDIR)$(libdir)'
 	$(call put,$(library),644,$(libdir))
 
 # A line in ld.so.preload without its file is a message from every program. It
 # may name the file by its path, with or without /usr, by $LIB, or barely.
 preload = $(DESTDIR)/etc/ld.so.preload
-entry = (^|[[:space:]:])(((/usr)?$(patsubst /usr/%,/%,$(libdir))|[^[:space:]:]*[$$][^[:space:]:]*)/)?libkeepalive\.so([[:space:]:]|$$)
+words = sed 's/\#.*//' '$(preload)' 2>/dev/null | tr -s ' \t:/' '\n\n\n/' | \
+	sed 's,^/usr/,/,'
 
 uninstall:
-	@if [ -e '$(preload)' ] && grep -Eq '$(entry)' '$(preload)'; then \
+	@if $(words) | grep -Fxq -e libkeepalive.so \
+			-e '$(patsubst /usr/%,/%,$(libdir))/libkeepalive.so' || \
+		$(words) | grep -q '[$$].*/libkeepalive\.so$$'; then \
 		echo 'not uninstalled: $(preload) still names libkeepalive.so;' \
 			'run keepalive --global off first' >&2; \
 		exit 1; \
@@ -270,7 +279,7 @@ clean:
 force:
 
 .PHONY: all demo demo-nat check check-long check-programs bench matrix \
-	matrix-programs install install-library uninstall installcheck lint sanitize fuzz dist \
-	distcheck clean force
+	matrix-programs install install-library uninstall installcheck lint \
+	sanitize fuzz dist distcheck clean force
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/examples/*.d)

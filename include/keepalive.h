@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef IPPROTO_MPTCP
@@ -144,6 +145,30 @@ static inline long keepalive_call(long number, long a, long b, long c, long d,
         result = -errno;
     errno = saved;
     return result;
+#endif
+}
+
+/* setsockopt(2) and getsockopt(2) in that way, and socket(2). */
+enum keepalive_socket_call {
+    KEEPALIVE_SOCKET = 1, /* the numbers of socketcall(2) */
+    KEEPALIVE_SETSOCKOPT = 14,
+    KEEPALIVE_GETSOCKOPT = 15,
+};
+
+static inline long keepalive_socket_call(enum keepalive_socket_call call,
+                                         long a, long b, long c, long d, long e)
+{
+#ifdef SYS_socketcall
+    /* i386 and its like have had calls of these names only since Linux 4.3,
+     * and a seccomp filter there may know this one alone. */
+    long arguments[] = {a, b, c, d, e};
+
+    return keepalive_call(SYS_socketcall, call, (long)arguments, 0, 0, 0);
+#else
+    return keepalive_call(call == KEEPALIVE_SOCKET       ? SYS_socket
+                          : call == KEEPALIVE_SETSOCKOPT ? SYS_setsockopt
+                                                         : SYS_getsockopt,
+                          a, b, c, d, e);
 #endif
 }
 

@@ -4,15 +4,13 @@
  */
 #include "keepalive.h"
 
-#include <sys/syscall.h>
-
 void keepalive_apply(const struct keepalive *settings, int fd)
 {
     const struct keepalive_value *v = settings->values;
 
     for (int left = settings->count; left > 0; left--, v++)
-        keepalive_call(SYS_setsockopt, fd, v->level, v->option, (long)&v->value,
-                       sizeof(v->value));
+        keepalive_socket_call(KEEPALIVE_SETSOCKOPT, fd, v->level, v->option,
+                              (long)&v->value, sizeof(v->value));
 }
 
 /* An option of the socket layer; -1 where fd is no socket. */
@@ -21,8 +19,8 @@ static int socket_option(int fd, int option)
     int value = -1;
     socklen_t size = sizeof(value);
 
-    keepalive_call(SYS_getsockopt, fd, SOL_SOCKET, option, (long)&value,
-                   (long)&size);
+    keepalive_socket_call(KEEPALIVE_GETSOCKOPT, fd, SOL_SOCKET, option,
+                          (long)&value, (long)&size);
     return value;
 }
 

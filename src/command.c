@@ -235,6 +235,15 @@ static int run(struct request *request)
     return status;
 }
 
+static int settings_given(const struct request *request)
+{
+    int given = 0;
+
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        given += request->settings[i] != NULL;
+    return given;
+}
+
 /* What the flags do to a socket that is there already. */
 static struct keepalive wanted(struct request *request)
 {
@@ -308,6 +317,10 @@ static int answer(struct request *request)
     if (!request->processes)
         return run(request);
     settings = wanted(request);
+    if (is_off(request) && settings_given(request) > 1) {
+        warnx("--off stands alone with -p");
+        return STATUS_FAILED;
+    }
     if (settings.force) {
         warnx("--force goes with a command: a running process is not held");
         return STATUS_FAILED;

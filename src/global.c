@@ -349,8 +349,13 @@ static int switch_on(const struct library *library)
     if (fd < 0)
         return STATUS_FAILED;
     if (has_entry(&file, library)) {
-        puts("already on");
-        return unlock(fd, 0);
+        unlock(fd, 0);
+        if (prove(library, NULL, reason)) {
+            puts("already on");
+            return 0;
+        }
+        warnx("%s has the library already, but %s", NAME, reason);
+        return STATUS_FAILED;
     }
     if (!is_ready(&file, library))
         return unlock(fd, STATUS_FAILED);

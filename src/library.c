@@ -115,13 +115,22 @@ bool library_is(const struct library *library, const char *word, size_t length)
 {
     size_t size = strlen(library->path);
     const char *path = without_usr(library->path, &size);
+    const char *token;
 
     if (!has_name(word, length))
         return false;
-    /* By $LIB, or without a directory: the loader finds it somewhere. */
-    if (memchr(word, '$', length) != NULL || memchr(word, '/', length) == NULL)
+    /* Without a directory: the loader finds it somewhere. */
+    if (memchr(word, '/', length) == NULL)
         return true;
     word = without_usr(word, &length);
+    token = memchr(word, '$', length);
+    /* By $LIB: a directory of that kind, in the one where ours is. */
+    if (token != NULL) {
+        size_t head = (size_t)(token - word);
+
+        return head < size && memcmp(word, path, head) == 0 &&
+               strncmp(path + head, "lib", 3) == 0;
+    }
     return length == size && memcmp(word, path, size) == 0;
 }
 

@@ -10,9 +10,12 @@
 #include "keepalive.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -24,60 +27,76 @@
 /*
  * Before glibc 2.34 dlsym() is in libdl, which not every program has; weak, it
  * is null there. The Makefile sees to it that no version is asked for: that of
- * a modern system would end every program of an older one.
+ * a modern system would end every program of an older one. It is needed at each
+ * start, so it is not called by way of a table that is filled later.
  */
 #pragma weak dlsym
+#if defined(__GNUC__) && !defined(__clang__)
+extern __typeof__(dlsym) dlsym __attribute__((noplt));
+#endif
 
 typedef int socket_call(int family, int type, int protocol);
 typedef int setsockopt_call(int fd, int level, int option, const void *value,
                             socklen_t size);
 
-/* All that socket() needs, published by one pointer. */
+/* All that the interposed calls need, published by one pointer. */
 struct state {
     struct keepalive settings;
     socket_call *next_socket;
+    setsockopt_call *next_setsockopt;
 };
 
 static socket_call early_socket;
 static setsockopt_call early_setsockopt;
 
 /* Off, and the next call is the one that loads the settings. */
-static const struct state early = {{.count = 0}, early_socket};
+static const struct state early = {
+    {.count = 0}, early_socket, early_setsockopt};
 static struct state loaded;
 static _Atomic(const struct state *) state = &early;
-/* Apart, as it is not looked up before a program calls it. */
-static _Atomic(setsockopt_call *) next_setsockopt = early_setsockopt;
 
 /* The system calls themselves, for want of a next library. */
-COLD static int plain_socket(int family, int type, int protocol)
+COLD static int result(long returned)
 {
-#ifdef SYS_socketcall
-    /* i386 and its like have had a call of this name only since Linux 4.3. */
-    long arguments[] = {family, type, protocol};
+    if (returned >= 0)
+        return (int)returned;
+    errno = (int)-returned;
+    return -1;
+}
 
-    return (int)syscall(SYS_socketcall, 1, arguments);
-#else
-    return (int)syscall(SYS_socket, family, type, protocol);
-#endif
+static int plain_socket(int family, int type, int protocol)
+{
+    return result(
+        keepalive_socket_call(KEEPALIVE_SOCKET, family, type, protocol, 0, 0));
 }
 
 static int plain_setsockopt(int fd, int level, int option, const void *value,
                             socklen_t size)
 {
-    return (int)syscall(SYS_setsockopt, fd, level, option, value, size);
+    return result(keepalive_socket_call(KEEPALIVE_SETSOCKOPT, fd, level, option,
+                                        (long)value, (long)size));
 }
 
-/* The next function of that name; where it is found errno is as it was. */
-static void *next(const char *name)
+/* Finds the next functions, where there are any. */
+static void find_next(struct state *s)
 {
-    return dlsym != NULL ? dlsym(RTLD_NEXT, name) : NULL;
+    void *found = dlsym != NULL ? dlsym(RTLD_NEXT, "socket") : NULL;
+
+    s->next_socket = plain_socket;
+    s->next_setsockopt = plain_setsockopt;
+    /* POSIX has it that the pointer of dlsym() can be a function's. */
+    if (found != NULL)
+        *(void **)&s->next_socket = found;
+    found = dlsym != NULL ? dlsym(RTLD_NEXT, "setsockopt") : NULL;
+    if (found != NULL)
+        *(void **)&s->next_setsockopt = found;
 }
 
 /* A program that runs with more rights than its caller takes no advice. */
-static bool read_settings(struct keepalive *settings,
+static bool read_settings(struct keepalive *settings, char **environment,
                           const char *bad[KEEPALIVE_OPTIONS])
 {
-    return keepalive_settings(settings, environ, bad) &&
+    return keepalive_settings(settings, environment, bad) &&
            (getauxval(AT_SECURE) == 0 ||
             keepalive_settings(settings, NULL, bad));
 }
@@ -86,33 +105,87 @@ COLD static void report(const struct keepalive_option *option, const char *text)
 {
     struct pollfd standard_error = {STDERR_FILENO, POLLOUT, 0};
     struct timespec now = {0, 0};
+    uint64_t limit[] = {UINT64_MAX, UINT64_MAX}; /* of both: infinite */
     char line[KEEPALIVE_COMPLAINT];
     size_t size = keepalive_complaint(line, option, text);
 
-    /* A pipe that is full would stop the program here, and one that has no
-     * reader would end it with SIGPIPE: then rather no report. */
-    if (keepalive_call(SYS_ppoll, (long)&standard_error, 1, (long)&now, 0, 0) ==
-            1 &&
-        standard_error.revents == POLLOUT)
+    /* A pipe that is full would stop the program here, one that has no reader
+     * would end it with SIGPIPE, a file that may not grow with SIGXFSZ: then
+     * rather no report. */
+    if (keepalive_call(SYS_ppoll, (long)&standard_error, 1, (long)&now, 0, 0) !=
+            1 ||
+        standard_error.revents != POLLOUT)
+        return;
+    keepalive_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)limit, 0);
+    if (limit[0] == UINT64_MAX)
         keepalive_call(SYS_write, STDERR_FILENO, (long)line, (long)size, 0, 0);
 }
 
-/* Once: reads the settings, reports, finds the next socket(). */
-__attribute__((constructor)) static void load(void)
+/* Once: reads the settings, reports, finds the next functions. */
+static void load(char **environment)
 {
     static atomic_flag begun = ATOMIC_FLAG_INIT;
     const char *bad[KEEPALIVE_OPTIONS];
 
     if (atomic_flag_test_and_set(&begun))
         return;
-    if (read_settings(&loaded.settings, bad))
+    if (read_settings(&loaded.settings, environment, bad))
         for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
             if (bad[i] != NULL)
                 report(&keepalive_options[i], bad[i]);
-    *(void **)&loaded.next_socket = next("socket");
-    if (loaded.next_socket == NULL)
-        loaded.next_socket = plain_socket;
+    find_next(&loaded);
     atomic_store_explicit(&state, &loaded, memory_order_release);
+}
+
+#ifdef __GLIBC__
+/* glibc hands the environment to a constructor. By name it would be one more
+ * symbol to look up at each start, and one that a program may define itself. */
+__attribute__((constructor)) static void start(int argc, char **argv,
+                                               char **environment)
+{
+    (void)argc, (void)argv;
+    load(environment);
+}
+
+static char **early_environment(void)
+{
+    char ***place = dlsym != NULL ? dlsym(RTLD_DEFAULT, "__environ") : NULL;
+
+    return place != NULL ? *place : NULL;
+}
+#else
+__attribute__((constructor)) static void start(void)
+{
+    load(environ);
+}
+
+static char **early_environment(void)
+{
+    return environ;
+}
+#endif
+
+/*
+ * For a call that comes before the constructor: from another library's. Where
+ * there is no environment yet, which is before glibc 2.34 without libdl, in
+ * the threads beside the one that loads, and in an allocator that dlsym()
+ * calls, it is served with settings of its own and the plain system call.
+ */
+COLD static const struct state *early_state(struct state *own)
+{
+    const char *bad[KEEPALIVE_OPTIONS];
+    char **environment = early_environment();
+    const struct state *now;
+
+    if (environment != NULL)
+        load(environment);
+    now = atomic_load_explicit(&state, memory_order_acquire);
+    if (now != &early)
+        return now;
+    read_settings(&own->settings, environment, bad);
+    own->next_socket = plain_socket;
+    own->next_setsockopt = plain_setsockopt;
+    return own;
 }
 
 /* Apart from the others, so that they are spared its stack frame. */
@@ -135,24 +208,11 @@ static inline int make_socket(int family, int type, int protocol,
     return tcp_socket(family, type, protocol, s);
 }
 
-/*
- * For a call that comes before the constructor: from another library's. While
- * one thread loads, the others, and an allocator that dlsym() calls, are
- * served with settings of their own and the plain system call.
- */
 COLD static int early_socket(int family, int type, int protocol)
 {
-    const char *bad[KEEPALIVE_OPTIONS];
-    struct state own = {.next_socket = plain_socket};
-    const struct state *now;
+    struct state own;
 
-    load();
-    now = atomic_load_explicit(&state, memory_order_acquire);
-    if (now == &early) {
-        read_settings(&own.settings, bad);
-        now = &own;
-    }
-    return make_socket(family, type, protocol, now);
+    return make_socket(family, type, protocol, early_state(&own));
 }
 
 EXPORT int socket(int family, int type, int protocol)
@@ -162,59 +222,39 @@ EXPORT int socket(int family, int type, int protocol)
 }
 
 /*
- * The first call finds the next setsockopt(), later than the next socket(): a
- * look-up at each start is dear, and few programs call it in a signal handler
- * before they have called it elsewhere. Where that is under way in another
- * thread, or dlsym() itself comes back here, the plain system call serves.
- */
-COLD static setsockopt_call *find_setsockopt(void)
-{
-    static atomic_flag begun = ATOMIC_FLAG_INIT;
-    setsockopt_call *found = plain_setsockopt;
-
-    if (atomic_flag_test_and_set(&begun))
-        return found;
-    *(void **)&found = next("setsockopt");
-    if (found == NULL)
-        found = plain_setsockopt;
-    atomic_store_explicit(&next_setsockopt, found, memory_order_release);
-    return found;
-}
-
-/*
  * With `force`: the program's own call, as it is, so that the kernel judges its
  * arguments, and then the user's values again.
  */
 COLD static int forced_setsockopt(int fd, int level, int option,
                                   const void *value, socklen_t size,
-                                  setsockopt_call *next_call)
+                                  const struct state *s)
 {
-    int done = next_call(fd, level, option, value, size);
+    int done = s->next_setsockopt(fd, level, option, value, size);
 
     if (done == 0)
-        keepalive_restore(&loaded.settings, fd, level, option);
+        keepalive_restore(&s->settings, fd, level, option);
     return done;
+}
+
+static inline int set_option(int fd, int level, int option, const void *value,
+                             socklen_t size, const struct state *s)
+{
+    if (s->settings.force)
+        return forced_setsockopt(fd, level, option, value, size, s);
+    return s->next_setsockopt(fd, level, option, value, size);
 }
 
 COLD static int early_setsockopt(int fd, int level, int option,
                                  const void *value, socklen_t size)
 {
-    setsockopt_call *next_call;
+    struct state own;
 
-    load();
-    next_call = find_setsockopt();
-    if (atomic_load_explicit(&state, memory_order_acquire)->settings.force)
-        return forced_setsockopt(fd, level, option, value, size, next_call);
-    return next_call(fd, level, option, value, size);
+    return set_option(fd, level, option, value, size, early_state(&own));
 }
 
 EXPORT int setsockopt(int fd, int level, int option, const void *value,
                       socklen_t size)
 {
-    setsockopt_call *next_call =
-        atomic_load_explicit(&next_setsockopt, memory_order_acquire);
-
-    if (atomic_load_explicit(&state, memory_order_acquire)->settings.force)
-        return forced_setsockopt(fd, level, option, value, size, next_call);
-    return next_call(fd, level, option, value, size);
+    return set_option(fd, level, option, value, size,
+                      atomic_load_explicit(&state, memory_order_acquire));
 }

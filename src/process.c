@@ -25,6 +25,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Younger than the headers of some systems that this is built on. */
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
 /* What is shown of a socket, in this order. */
 static const struct column {
     const char *name;
@@ -259,6 +267,7 @@ struct timer {
 struct timers {
     struct timer *list;
     size_t count;
+    size_t room;
 };
 
 static int by_inode(const void *left, const void *right)
@@ -307,10 +316,15 @@ static void read_timers(struct timers *timers, int directory, const char *name)
 
         if (!read_timer(line, &timer))
             continue;
-        list = reallocarray(timers->list, timers->count + 1, sizeof(timer));
-        if (list == NULL)
-            break;
-        timers->list = list;
+        if (timers->count == timers->room) {
+            size_t room = timers->room > 0 ? 2 * timers->room : 64;
+
+            list = realloc(timers->list, room * sizeof(*list));
+            if (list == NULL)
+                break;
+            timers->list = list;
+            timers->room = room;
+        }
         timers->list[timers->count++] = timer;
     }
     free(line);

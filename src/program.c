@@ -196,7 +196,17 @@ static bool is_privileged(int fd, const struct stat *status)
     return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
 }
 
-static const char *judge_elf(int fd, const struct stat *status,
+/* The loader itself is static, and what it starts need not be. */
+static bool is_loader(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+
+    return strncmp(name, "ld", 2) == 0 && strstr(name, ".so") != NULL;
+}
+
+static const char *judge_elf(int fd, const char *path,
+                             const struct stat *status,
                              const struct library *library)
 {
     unsigned kind = kind_of(fd);
@@ -211,7 +221,7 @@ static const char *judge_elf(int fd, const struct stat *status,
     if (is_go(fd, &elf))
         return "is written in Go, which makes its system calls past the "
                "library; " OUTSIDE;
-    if (!find_loader(fd, &elf, loader))
+    if (!find_loader(fd, &elf, loader) && !is_loader(path))
         return "is statically linked, out of the library's reach; " OUTSIDE
                ", or use " SYSTEM;
     if (is_privileged(fd, status))
@@ -345,7 +355,7 @@ bool program_obstacle(char text[OBSTACLE], char *const command[],
         if (fd < 0)
             return false;
         if (kind_of(fd) != 0) {
-            reason = judge_elf(fd, &status, library);
+            reason = judge_elf(fd, path, &status, library);
             command = is_env(path) ? behind_env(command, &strings) : NULL;
         } else if (read_script(fd, &script)) {
             command = script.list;

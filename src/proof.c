@@ -9,6 +9,7 @@
 #include "command.h"
 
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -116,6 +117,26 @@ static bool ends_well(const char *path, char *const arguments[],
     return false;
 }
 
+/*
+ * Does it not end well without the library either? Some do not know their
+ * arguments. Where the whole machine has it already, a program that says what
+ * is wrong, and does not name the loader or the library, is such a one.
+ */
+static bool fails_anyway(const char *path, char *const arguments[],
+                         const char *entry)
+{
+    char reason[REASON];
+    char said[SAID];
+    int status;
+
+    if (entry != NULL)
+        return !ends_well(path, arguments, NULL, reason);
+    status = run(path, arguments, NULL, said);
+    return WIFEXITED(status) && WEXITSTATUS(status) != STATUS_NOT_FOUND &&
+           said[0] != '\0' && strstr(said, "ld.so") == NULL &&
+           strstr(said, "libkeepalive") == NULL;
+}
+
 /* Programs that every machine has, and what they do in no time. */
 static const struct {
     bool privileged; /* only where it is set-user-ID */
@@ -127,7 +148,8 @@ static const struct {
     {true, {"mount", "--version", NULL}},
 };
 
-/* A dynamic program of another class than the library. */
+/* A dynamic 32-bit program, where the library is a 64-bit one; not one of a
+ * machine that is only emulated. */
 static bool find_narrow(const struct library *library, char path[PATH_MAX],
                         char loader[PATH_MAX])
 {
@@ -147,8 +169,9 @@ static bool find_narrow(const struct library *library, char path[PATH_MAX],
 
             snprintf(path, PATH_MAX, "%s/%s", directories[i], entry->d_name);
             kind = elf_kind(path);
-            found =
-                kind != 0 && kind != library->kind && elf_loader(path, loader);
+            found = (kind & 0xff) == ELFCLASS32 && kind != library->kind &&
+                    (kind >> 16 == EM_386 || kind >> 16 == EM_ARM) &&
+                    elf_loader(path, loader);
         }
         if (directory != NULL)
             closedir(directory);
@@ -201,7 +224,8 @@ bool prove(const struct library *library, const char *entry,
 
     for (size_t i = 0; i < sizeof(proofs) / sizeof(*proofs); i++)
         if (find(proofs[i].arguments[0], proofs[i].privileged, path) &&
-            !ends_well(path, proofs[i].arguments, entry, reason))
+            !ends_well(path, proofs[i].arguments, entry, reason) &&
+            !fails_anyway(path, proofs[i].arguments, entry))
             return false;
     return prove_narrow(library, entry, reason) &&
            prove_probe(library, entry, reason);
@@ -251,29 +275,28 @@ static bool check_file(const struct library *library, char reason[REASON])
 }
 
 /* A file or directory that somebody else may change is everybody's. */
-static bool check_owner(const char *file, char reason[REASON])
+static bool check_way(char path[PATH_MAX], char reason[REASON])
 {
-    char path[PATH_MAX];
     mode_t needed = S_IROTH; /* of a directory on the way S_IXOTH */
 
-    if (realpath(file, path) == NULL) {
-        snprintf(reason, REASON, "%s: %s", file, strerror(errno));
-        return false;
-    }
     for (;;) {
         struct stat status;
         char *slash = strrchr(path, '/');
         const char *name = path[0] != '\0' ? path : "/";
+        bool link;
 
-        if (stat(name, &status) < 0)
+        if (lstat(name, &status) < 0) {
             snprintf(reason, REASON, "%s: %s", name, strerror(errno));
-        else if (status.st_uid != 0)
+            return false;
+        }
+        link = S_ISLNK(status.st_mode); /* its mode says nothing */
+        if (status.st_uid != 0)
             snprintf(reason, REASON, "%s does not belong to root", name);
-        else if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
+        else if (!link && (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
                  (status.st_mode & S_ISVTX) == 0)
             snprintf(reason, REASON, "%s can be written by others than root",
                      name);
-        else if ((status.st_mode & needed) == 0)
+        else if (!link && (status.st_mode & needed) == 0)
             snprintf(reason, REASON, "%s cannot be reached by everybody", name);
         else if (slash == NULL)
             return true;
@@ -284,6 +307,20 @@ static bool check_owner(const char *file, char reason[REASON])
         }
         return false;
     }
+}
+
+/* The way as it is written, and the way where its links lead. */
+static bool check_owner(const char *file, char reason[REASON])
+{
+    char written[PATH_MAX];
+    char path[PATH_MAX];
+
+    snprintf(written, sizeof(written), "%s", file);
+    if (realpath(file, path) == NULL) {
+        snprintf(reason, REASON, "%s: %s", file, strerror(errno));
+        return false;
+    }
+    return check_way(written, reason) && check_way(path, reason);
 }
 
 static bool check_owners(const struct library *library, char reason[REASON])

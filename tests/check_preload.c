@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -172,6 +173,15 @@ START_TEST(settings_are_read_once_before_main)
 }
 END_TEST
 
+START_TEST(message_of_the_loader_stays)
+{
+    static struct output output;
+
+    run_with(&output, &all, "message");
+    ck_assert_str_eq(output.out, "message: kept\n");
+}
+END_TEST
+
 START_TEST(no_descriptor_left_comes_through)
 {
     static struct output output;
@@ -315,6 +325,8 @@ START_TEST(report_never_stops_the_program)
     ck_assert_int_eq(pipe2(err, O_CLOEXEC), 0);
     if (_i == 0) { /* nobody reads */
         close(err[0]);
+    } else if (_i == 1) { /* a file that may not grow */
+        err[1] = fileno(tmpfile());
     } else { /* nobody reads, and it is full */
         ck_assert_int_eq(fcntl(err[1], F_SETFL, O_NONBLOCK), 0);
         while (write(err[1], argv, 1) == 1)
@@ -324,6 +336,8 @@ START_TEST(report_never_stops_the_program)
     child = fork();
     if (child == 0) {
         dup2(err[1], STDERR_FILENO);
+        if (_i == 1)
+            setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, 0});
         alarm(20);
         execve("/bin/true", argv, envp);
         _exit(127);
@@ -391,6 +405,7 @@ int main(void)
                         ROWS(environments));
     tcase_add_loop_test(laws, accepted_sockets_inherit, 0, ROWS(environments));
     tcase_add_test(laws, settings_are_read_once_before_main);
+    tcase_add_test(laws, message_of_the_loader_stays);
     tcase_add_test(laws, no_descriptor_left_comes_through);
     tcase_add_test(laws, closed_standard_descriptors_are_served);
     tcase_add_test(laws, no_arguments_are_served);
@@ -399,7 +414,7 @@ int main(void)
     tcase_add_loop_test(laws, setsockopt_returns_what_it_would, 0, 4);
     tcase_add_loop_test(laws, force_keeps_what_was_given_and_nothing_else, 0,
                         ROWS(force_cases));
-    tcase_add_loop_test(laws, report_never_stops_the_program, 0, 2);
+    tcase_add_loop_test(laws, report_never_stops_the_program, 0, 3);
     tcase_add_loop_test(laws, other_libraries_stack, 0, ROWS(stack_cases));
     return run_suite("preload", laws);
 }

@@ -11,6 +11,7 @@
  *                       alive; started with descriptors 0 to 2 closed
  *     probe arguments   runs `probe sockets` with no argument, not even 0
  *     probe set         what setsockopt() returns for what is no socket
+ *     probe message     whether setsockopt() leaves the message of dlerror(3)
  *     probe calls       what setsockopt() returns, for calls good and bad
  *     probe override    sockets on which the program sets values of its own
  *     probe others      sockets that do not count, after a marker
@@ -26,6 +27,7 @@
 #include "sockets.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +162,16 @@ static void print_call(const char *label, int fd, int level, int option,
 static int set(void)
 {
     print_call("set", 0, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+    return 0;
+}
+
+static int message(void)
+{
+    void *nothing = dlopen("libnothing-of-this-name.so", RTLD_NOW);
+
+    setsockopt(0, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+    puts(nothing == NULL && dlerror() != NULL ? "message: kept"
+                                              : "message: lost");
     return 0;
 }
 
@@ -308,6 +320,7 @@ static const struct command {
     {"others", others},
     {"tcp", tcp},
     {"set", set},
+    {"message", message},
     {"calls", calls},
     {"override", override_all},
     {"stream", stream},

@@ -59,6 +59,7 @@ done <<'END'
 --count=|--count: '' is not a whole number from 1 to 127
 -u 2147484|--timeout: '2147484' is not a whole number from 1 to 2147483
 --force -p 1|--force goes with a command: a running process is not held
+-o -t 5 -p 1|--off stands alone with -p
 --json|--json goes with -p
 -Z|invalid option -- 'Z'
 --nonsense|unrecognized option '--nonsense'

@@ -28,10 +28,11 @@ global() {
     grep -v '^ERROR: ld.so' "$tmp/all" >"$tmp/said"
     cat "$tmp/said"
 }
-# put TEXT: into the file; @A, @B and @L stand for three libraries
+# put TEXT: into the file; @A, @B and @L stand for three libraries,
+# @E and @U for directories
 text() {
     printf '%b' "$1" | sed "s,@A,$other,g; s,@B,$another,g; s,@L,$library,g
-        s,@E,$tmp/elsewhere,g"
+        s,@E,$tmp/elsewhere,g; s,@U,$tmp/usr,g"
 }
 put() {
     rm -f "$file"
@@ -124,7 +125,9 @@ done <<'END'
 @L @L:@L\n|-
  \t@L \n|-
 \n\n@L\n\n|-
-/usr/$LIB/libkeepalive.so\n|-
+@U/$LIB/libkeepalive.so\n|-
+@U/${LIB}/libkeepalive.so\n|-
+/usr/$LIB/libkeepalive.so\n|/usr/$LIB/libkeepalive.so\n
 libkeepalive.so|-
 @L\n@A\n@B\n|@A\n@B\n
 @A\n@L\n@B\n|@A\n@B\n
@@ -229,6 +232,12 @@ chown 0 "$library"
 chmod 777 "$tmp/usr"
 refused 'a directory that all may write' "$tmp/usr can be written by others"
 chmod 755 "$tmp/usr"
+mv "$tmp/usr/lib/x" "$tmp/usr/lib/real"
+ln -s real "$tmp/usr/lib/x"
+chown -h 65534 "$tmp/usr/lib/x"
+refused 'a link that another can bend' "$tmp/usr/lib/x does not belong to root"
+rm "$tmp/usr/lib/x"
+mv "$tmp/usr/lib/real" "$tmp/usr/lib/x"
 mount --bind "$tmp/usr/lib" "$tmp/usr/lib"
 mount -o remount,bind,noexec "$tmp/usr/lib"
 refused 'noexec' 'mounted noexec'

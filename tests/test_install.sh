@@ -58,6 +58,7 @@ mkdir -p "$root/etc"
 for entry in /usr/lib/x/libkeepalive.so /lib/x/libkeepalive.so \
     '/usr/$LIB/libkeepalive.so' '/usr/${LIB}/libkeepalive.so' \
     libkeepalive.so '/lib/other.so:/usr/lib/x/libkeepalive.so' \
+    '/usr/lib/x/libkeepalive.so#comment' /usr/lib//x/libkeepalive.so \
     '/lib/other.so /usr/lib/x/libkeepalive.so /lib/another.so'; do
     printf '/lib/first.so\n%s' "$entry" >"$root/etc/ld.so.preload"
     run_make uninstall >"$tmp/log" && fail "uninstall with $entry"
@@ -65,7 +66,8 @@ for entry in /usr/lib/x/libkeepalive.so /lib/x/libkeepalive.so \
     [ -f "$library" ] || fail "the file is still there: $entry"
 done
 for entry in /lib/other.so /usr/lib/x/libkeepalive.so.old \
-    /opt/lib/libkeepalive.so /usr/lib/x/notlibkeepalive.so; do
+    /opt/lib/libkeepalive.so /usr/lib/x/notlibkeepalive.so \
+    '# /usr/lib/x/libkeepalive.so'; do
     run_make install >"$tmp/log"
     echo "$entry" >"$root/etc/ld.so.preload"
     run_make uninstall >"$tmp/log" ||
