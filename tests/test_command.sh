@@ -2,7 +2,7 @@
 # test_command.sh - `keepalive COMMAND`: what the command gets, and what is said
 # SPDX-License-Identifier: MIT
 . tests/common.sh
-need objcopy python3
+need objcopy readelf python3
 
 # The flags and what they stand for
 # shellcheck disable=SC2016
@@ -215,6 +215,11 @@ static env env static
 neither no-interpreter
 neither empty-interpreter
 END
+# The loader has no loader, and yet what it starts can be helped.
+loader=$(readelf -lW "$tmp/bin/plain" |
+    sed -n 's/.*program interpreter: \(.*\)]/\1/p')
+expect 'the loader as the command' 'it runs' \
+    "$("$COMMAND" "$loader" "$tmp/bin/plain" 2>&1)"
 expect 'a circle of scripts' '126' \
     "$("$COMMAND" "$tmp/bin/circle" 2>/dev/null; echo $?)"
 
