@@ -74,10 +74,10 @@ $(library): $(rooms) $(standin)
 # of its own accord.
 $(BUILD)/libc.so.6: Makefile
 	@mkdir -p $(@D)
-	for name in dlsym getauxval syscall __errno_location __stack_chk_fail \
-		__stack_chk_guard memcpy memmove memset memcmp; do \
-		echo "void $$name(void) {}"; \
-	done | $(CC) $(CFLAGS) -fno-lto -fno-builtin -fno-stack-protector -fPIC \
+	{ echo 'char **__environ;'; for name in dlsym getauxval __errno_location \
+		syscall __stack_chk_fail __stack_chk_guard memcpy memmove memset \
+		memcmp; do echo "void $$name(void) {}"; done; } | \
+	$(CC) $(CFLAGS) -fno-lto -fno-builtin -fno-stack-protector -fPIC \
 		-shared -nostdlib -Wl,-soname,$(@F) -o $@ -x c -
 
 $(rooms): $(BUILD)/%.o: src/%.c Makefile

@@ -35,6 +35,10 @@
 extern __typeof__(dlsym) dlsym __attribute__((noplt));
 #endif
 
+/* Not environ: a program may have a variable of that name, and it is empty
+ * before main(). Not every libc declares it. */
+extern char **__environ;
+
 typedef int socket_call(int family, int type, int protocol);
 typedef int setsockopt_call(int fd, int level, int option, const void *value,
                             socklen_t size);
@@ -93,10 +97,10 @@ static void find_next(struct state *s)
 }
 
 /* A program that runs with more rights than its caller takes no advice. */
-static bool read_settings(struct keepalive *settings, char **environment,
+static bool read_settings(struct keepalive *settings,
                           const char *bad[KEEPALIVE_OPTIONS])
 {
-    return keepalive_settings(settings, environment, bad) &&
+    return keepalive_settings(settings, __environ, bad) &&
            (getauxval(AT_SECURE) == 0 ||
             keepalive_settings(settings, NULL, bad));
 }
@@ -122,14 +126,14 @@ COLD static void report(const struct keepalive_option *option, const char *text)
 }
 
 /* Once: reads the settings, reports, finds the next functions. */
-static void load(char **environment)
+__attribute__((constructor)) static void load(void)
 {
     static atomic_flag begun = ATOMIC_FLAG_INIT;
     const char *bad[KEEPALIVE_OPTIONS];
 
     if (atomic_flag_test_and_set(&begun))
         return;
-    if (read_settings(&loaded.settings, environment, bad))
+    if (read_settings(&loaded.settings, bad))
         for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
             if (bad[i] != NULL)
                 report(&keepalive_options[i], bad[i]);
@@ -137,52 +141,21 @@ static void load(char **environment)
     atomic_store_explicit(&state, &loaded, memory_order_release);
 }
 
-#ifdef __GLIBC__
-/* glibc hands the environment to a constructor. By name it would be one more
- * symbol to look up at each start, and one that a program may define itself. */
-__attribute__((constructor)) static void start(int argc, char **argv,
-                                               char **environment)
-{
-    (void)argc, (void)argv;
-    load(environment);
-}
-
-static char **early_environment(void)
-{
-    char ***place = dlsym != NULL ? dlsym(RTLD_DEFAULT, "__environ") : NULL;
-
-    return place != NULL ? *place : NULL;
-}
-#else
-__attribute__((constructor)) static void start(void)
-{
-    load(environ);
-}
-
-static char **early_environment(void)
-{
-    return environ;
-}
-#endif
-
 /*
- * For a call that comes before the constructor: from another library's. Where
- * there is no environment yet, which is before glibc 2.34 without libdl, in
- * the threads beside the one that loads, and in an allocator that dlsym()
- * calls, it is served with settings of its own and the plain system call.
+ * For a call that comes before the constructor: from another library's. While
+ * one thread loads, the others, and an allocator that dlsym() calls, are
+ * served with settings of their own and the plain system call.
  */
 COLD static const struct state *early_state(struct state *own)
 {
     const char *bad[KEEPALIVE_OPTIONS];
-    char **environment = early_environment();
     const struct state *now;
 
-    if (environment != NULL)
-        load(environment);
+    load();
     now = atomic_load_explicit(&state, memory_order_acquire);
     if (now != &early)
         return now;
-    read_settings(&own->settings, environment, bad);
+    read_settings(&own->settings, bad);
     own->next_socket = plain_socket;
     own->next_setsockopt = plain_setsockopt;
     return own;

@@ -8,7 +8,7 @@ need readelf nm
 
 # What the library may ask of libc: syscall where the instruction for a system
 # call is not known, the rest as the Makefile's stand-in has it.
-allowed=' dlsym getauxval __errno_location syscall __stack_chk_fail'
+allowed=' __environ dlsym getauxval __errno_location syscall __stack_chk_fail'
 allowed="$allowed __stack_chk_guard memcpy memmove memset memcmp "
 
 # not_in LABEL PATTERN TEXT
