@@ -35,9 +35,9 @@
 extern __typeof__(dlsym) dlsym __attribute__((noplt));
 #endif
 
-/* Not environ: a program may have a variable of that name, and it is empty
- * before main(). Not every libc declares it. */
-extern char **__environ;
+#ifndef __GLIBC__
+extern char **__environ; /* it is there, but not declared */
+#endif
 
 typedef int socket_call(int family, int type, int protocol);
 typedef int setsockopt_call(int fd, int level, int option, const void *value,
@@ -96,7 +96,10 @@ static void find_next(struct state *s)
         *(void **)&s->next_setsockopt = found;
 }
 
-/* A program that runs with more rights than its caller takes no advice. */
+/*
+ * A program that runs with more rights than its caller takes no advice. Not
+ * environ: a program may have a variable of that name, empty before main().
+ */
 static bool read_settings(struct keepalive *settings,
                           const char *bad[KEEPALIVE_OPTIONS])
 {
