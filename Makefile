@@ -30,7 +30,7 @@ library_cflags = -fPIC -fvisibility=hidden $(protection)
 # of a program. Bound when they are called: what few programs need is not looked
 # up in all. Segments not separate, and no part of the data read-only after the
 # start: three pages and a system call less in every process. What it would
-# protect is a table of three addresses; the pointers to the next functions
+# protect is a table of four addresses; the pointers to the next functions
 # stand beside it and have to be written.
 library_ldflags = -shared -nostartfiles -Wl,-soname,libkeepalive.so \
 	-Wl,-z,defs,-z,lazy,-z,norelro,-z,text,-z,noexecstack,-z,noseparate-code

@@ -4,8 +4,8 @@
  *
  * The only room with state, the loader and exported symbols. The state is
  * written once, normally by the constructor, and published by one pointer.
- * There are no locks: socket() stays async-signal-safe and
- * usable after vfork(2) and in a child forked by one of many threads.
+ * There are no locks: both calls stay async-signal-safe and usable after
+ * vfork(2) and in a child forked by one of many threads.
  */
 #include "keepalive.h"
 
@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -81,19 +82,14 @@ static int plain_setsockopt(int fd, int level, int option, const void *value,
                                         (long)value, (long)size));
 }
 
-/* Finds the next functions, where there are any. */
-static void find_next(struct state *s)
+/* Puts the next function of that name in its place, where there is one: a
+ * pointer to a function, which POSIX has dlsym() give as one to void. */
+static void find_next(const char *name, void *place)
 {
-    void *found = dlsym != NULL ? dlsym(RTLD_NEXT, "socket") : NULL;
+    void *found = dlsym != NULL ? dlsym(RTLD_NEXT, name) : NULL;
 
-    s->next_socket = plain_socket;
-    s->next_setsockopt = plain_setsockopt;
-    /* POSIX has it that the pointer of dlsym() can be a function's. */
     if (found != NULL)
-        *(void **)&s->next_socket = found;
-    found = dlsym != NULL ? dlsym(RTLD_NEXT, "setsockopt") : NULL;
-    if (found != NULL)
-        *(void **)&s->next_setsockopt = found;
+        memcpy(place, &found, sizeof(found));
 }
 
 /*
@@ -140,7 +136,10 @@ __attribute__((constructor)) static void load(void)
         for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
             if (bad[i] != NULL)
                 report(&keepalive_options[i], bad[i]);
-    find_next(&loaded);
+    loaded.next_socket = plain_socket;
+    loaded.next_setsockopt = plain_setsockopt;
+    find_next("socket", &loaded.next_socket);
+    find_next("setsockopt", &loaded.next_setsockopt);
     atomic_store_explicit(&state, &loaded, memory_order_release);
 }
 

@@ -33,14 +33,18 @@ serve() {
     wait_until 20 listening "$2" || fail "no server on port $2"
 }
 
-# Connects, reads, and prints what the read ended with.
+# Connects, reads, and prints what the read ended with; with `speak` it sends a
+# byte before that, when its input says so.
 reader='
 import errno, socket, sys
-version, protocol, host, port = sys.argv[1:]
+version, protocol, host, port = sys.argv[1:5]
 family = {"4": socket.AF_INET, "6": socket.AF_INET6}[version]
 with socket.socket(family, socket.SOCK_STREAM, int(protocol)) as s:
     s.connect((host.strip("[]"), int(port)))
     try:
+        if sys.argv[5:] == ["speak"]:
+            sys.stdin.readline()
+            s.send(b"x")
         print("data" if s.recv(1) else "end")
     except OSError as e:
         print(errno.errorcode[e.errno])'
@@ -197,21 +201,6 @@ long_interval() {
     expect_probes with 'short 0 long 0 long 0 long 0 long 0'
 }
 
-# Connects, waits for a line of its input, sends a byte that is never taken, and
-# prints what the waiting for an answer ends with.
-writer='
-import errno, socket, sys
-version, protocol, host, port = sys.argv[1:]
-family = {"4": socket.AF_INET, "6": socket.AF_INET6}[version]
-with socket.socket(family, socket.SOCK_STREAM, int(protocol)) as s:
-    s.connect((host.strip("[]"), int(port)))
-    sys.stdin.readline()
-    try:
-        s.send(b"x")
-        print("data" if s.recv(1) else "end")
-    except OSError as e:
-        print(errno.errorcode[e.errno])'
-
 # The peer is gone while data is on its way. Keepalive does not run then: with
 # it alone the client waits on, long after a dead peer would have been noticed;
 # with KEEPTIMEOUT it does not. Both halves have the library.
@@ -223,8 +212,8 @@ in_flight() {
         [ "$half" = without ] || export KEEPTIMEOUT=5
         serve without "$port" OPEN:/dev/null
         mkfifo "$out.$half.go"
-        use with client python3 -c "$writer" "$version" "$protocol" "$near" \
-            "$port" <"$out.$half.go" >"$out.$half" 2>&1 &
+        use with client python3 -c "$reader" "$version" "$protocol" "$near" \
+            "$port" speak <"$out.$half.go" >"$out.$half" 2>&1 &
         # shellcheck disable=SC2094 # the client waits for this line
         { wait_until 20 connected "$port" || fail "no connection to port $port"
             power off "$port"
