@@ -38,10 +38,11 @@ command_cflags = -DKEEPALIVE_VERSION='"$(VERSION)"' \
 	-DKEEPALIVE_LIBRARY='"$(libdir)/libkeepalive.so"'
 
 library = $(BUILD)/libkeepalive.so
-rooms = $(BUILD)/settings.o $(BUILD)/apply.o $(BUILD)/preload.o
+library_objects = $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/library/*.c))
 command = $(BUILD)/keepalive
-command_rooms = $(BUILD)/command.o $(BUILD)/library.o $(BUILD)/program.o \
-	$(BUILD)/process.o $(BUILD)/global.o $(BUILD)/proof.o
+command_objects = $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/command/*.c))
+# What the library and the command share: all of it but the interposed calls.
+shared_objects = $(filter-out %/preload.o,$(library_objects))
 
 suites = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/check_*.c))
 scripts = $(sort $(wildcard tests/test_*.sh))
@@ -66,8 +67,8 @@ standin = $(if $(filter __GLIBC__,$(last)),,$(BUILD)/libc.so.6)
 comma := ,
 own_ldflags = $(subst $(comma)pack-relative,$(comma)nopack-relative,$(LDFLAGS))
 
-$(library): $(rooms) $(standin)
-	$(CC) $(library_ldflags) $(CFLAGS) $(own_ldflags) -o $@ $(rooms) $(standin)
+$(library): $(library_objects) $(standin)
+	$(CC) $(library_ldflags) $(CFLAGS) $(own_ldflags) -o $@ $(library_objects) $(standin)
 
 # syscall only where the instruction for a system call is not known; the next two
 # where CFLAGS has a stack protector, the rest where the compiler calls them
@@ -80,19 +81,19 @@ $(BUILD)/libc.so.6: Makefile
 	$(CC) $(CFLAGS) -fno-lto -fno-builtin -fno-stack-protector -fPIC \
 		-shared -nostdlib -Wl,-soname,$(@F) -o $@ -x c -
 
-$(rooms): $(BUILD)/%.o: src/%.c Makefile
+$(library_objects): $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(cflags) $(library_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(command): $(command_rooms) $(BUILD)/settings.o $(BUILD)/apply.o
+$(command): $(command_objects) $(shared_objects)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
-$(command_rooms): $(BUILD)/%.o: src/%.c Makefile
+$(command_objects): $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(cflags) $(command_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # The command holds the path of the library, so it is made anew for another.
-$(BUILD)/library.o: $(BUILD)/path
+$(BUILD)/command/locate.o: $(BUILD)/path
 $(BUILD)/path: force
 	@mkdir -p $(@D)
 	@echo '$(libdir)' | cmp -s - $@ || echo '$(libdir)' >$@
@@ -122,7 +123,7 @@ check-long: all check-programs
 
 check-programs: $(suites) $(helpers) $(BUILD)/examples/show
 
-$(BUILD)/tests/check_%: tests/check_%.c $(BUILD)/settings.o $(BUILD)/apply.o
+$(BUILD)/tests/check_%: tests/check_%.c $(shared_objects)
 	@mkdir -p $(@D)
 	$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< \
 		$(filter %.o,$^) $$(pkg-config --cflags --libs check)
@@ -144,23 +145,23 @@ $(BUILD)/tests/%: tests/%.c
 
 # What it costs, beside its peers (libkeepalive0 and libdontdie0 where they are
 # installed) and the floor.
-bench: all $(BUILD)/tests/bench $(BUILD)/tests/empty.so
+bench: all $(BUILD)/tests/field/bench $(BUILD)/tests/empty.so
 	LIBKEEPALIVE=$(abspath $(library)) BUILD=$(abspath $(BUILD)) \
-		sh tests/bench.sh | tee $(BUILD)/bench.txt
+		sh tests/field/bench.sh | tee $(BUILD)/bench.txt
 
 # An idle connection behind a NAT, told as it happens; as root.
 demo-nat: all
 	LIBKEEPALIVE=$(abspath $(CHECKED)) BUILD=$(abspath $(BUILD)) \
-		sh tests/demo_nat.sh
+		sh tests/field/demo_nat.sh
 
 # Real programs: what the kernel has of their sockets, in build/matrix.txt. The
 # second unpacks the Debian packages of those that are not installed.
 matrix: all $(helpers)
 	LIBKEEPALIVE=$(abspath $(CHECKED)) BUILD=$(abspath $(BUILD)) \
-		sh tests/matrix.sh
+		sh tests/field/matrix.sh
 
 matrix-programs:
-	BUILD=$(abspath $(BUILD)) sh tests/matrix.sh fetch
+	BUILD=$(abspath $(BUILD)) sh tests/field/matrix.sh fetch
 
 # Installing. The new file is written beside the old one and renamed over it:
 # who writes into a mapped library ends every process that uses it.
@@ -209,14 +210,14 @@ installcheck: CHECKED = $(DESTDIR)$(libdir)/libkeepalive.so
 installcheck: COMMAND = $(DESTDIR)$(bindir)/keepalive
 
 # Stricter checks, for those who change the code.
-sources = src/*.c include/*.h tests/*.[ch] examples/*.c
+sources = src/*/*.[ch] include/*.h tests/*.[ch] tests/field/*.c examples/*.c
 lint:
 	clang-format --dry-run -Werror $(sources)
-	clang-tidy --quiet src/*.c tests/fuzz_settings.c -- $(cflags) \
+	clang-tidy --quiet src/*/*.c tests/fuzz_settings.c -- $(cflags) \
 		$(command_cflags)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability \
 		--inline-suppr -Iinclude src
-	shellcheck tests/*.sh examples/*.sh examples/*.bash .ci/run
+	shellcheck tests/*.sh tests/field/*.sh examples/*.sh examples/*.bash .ci/run
 	mandoc -T lint -W warning man/*
 
 # The suites that link the sources, with address and undefined-behaviour
@@ -232,7 +233,7 @@ sanitize:
 	@mkdir -p $(BUILD)/tsan
 	$(CC) $(cflags) -MF $(BUILD)/tsan/early.d -O1 -g -fsanitize=thread -fPIE \
 		-pie -pthread -o $(BUILD)/tsan/early \
-		$(patsubst $(BUILD)/%.o,src/%.c,$(rooms)) tests/early.c tests/probe.c
+		$(patsubst $(BUILD)/%.o,src/%.c,$(library_objects)) tests/early.c tests/probe.c
 	KEEPIDLE=222 $(BUILD)/tsan/early accept >$(BUILD)/tsan/out
 	grep -qx 'early: 3200 of 3200' $(BUILD)/tsan/out
 	$(MAKE) $(suites)
@@ -247,7 +248,7 @@ fuzz:
 	@mkdir -p $(BUILD)/fuzz/corpus
 	clang $(cflags) -MF $(BUILD)/fuzz/fuzz.d $(CPPFLAGS) -O1 -g \
 		-fno-sanitize-recover=all -fsanitize=fuzzer,address,undefined \
-		-o $(BUILD)/fuzz/settings tests/fuzz_settings.c src/settings.c
+		-o $(BUILD)/fuzz/settings tests/fuzz_settings.c src/library/settings.c
 	$(BUILD)/fuzz/settings $(FUZZ_LIMIT) -print_final_stats=1 \
 		-artifact_prefix=$(BUILD)/fuzz/ -dict=tests/fuzz.dict \
 		$(BUILD)/fuzz/corpus tests/corpus
@@ -282,4 +283,4 @@ force:
 	matrix-programs install install-library uninstall installcheck lint \
 	sanitize fuzz dist distcheck clean force
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d $(BUILD)/examples/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/tests/field/*.d)

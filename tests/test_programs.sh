@@ -5,7 +5,7 @@
 # The programs and how they are run stand in programs.sh.
 . tests/common.sh
 in_namespace -n
-. tests/programs.sh
+. tests/field/programs.sh
 
 row() {
     got=$(echo "${3:-none}" | sort -u)

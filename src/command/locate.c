@@ -1,5 +1,5 @@
 /*
- * library.c - where the library is, and what the loader is to be told
+ * locate.c - where the library is, and what the loader is to be told
  * SPDX-License-Identifier: MIT
  */
 #include "command.h"

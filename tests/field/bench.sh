@@ -8,7 +8,7 @@
 # same. Nothing here fails for being slow.
 . tests/common.sh
 need valgrind strace
-bench=$BUILD/tests/bench
+bench=$BUILD/tests/field/bench
 ROUNDS=${ROUNDS:-15}
 STARTS=${STARTS:-2000}
 

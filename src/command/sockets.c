@@ -1,5 +1,5 @@
 /*
- * process.c - the TCP sockets of running processes
+ * sockets.c - the TCP sockets of running processes
  * SPDX-License-Identifier: MIT
  *
  * pidfd_getfd(2) gives a descriptor for the socket itself, whatever program

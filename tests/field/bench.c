@@ -1,5 +1,5 @@
 /*
- * bench.c - the work that tests/bench.sh measures
+ * bench.c - the work that bench.sh measures
  * SPDX-License-Identifier: MIT
  *
  *     bench make KIND COUNT            makes and closes COUNT sockets

@@ -1,13 +1,13 @@
 /*
- * command.h - what the rooms of the `keepalive` command share
+ * command.h - what the source files of the `keepalive` command share
  * SPDX-License-Identifier: MIT
  *
- *     command.c    the command line; runs a command
- *     library.c    where the library is, and what the loader is to be told
- *     program.c    can the loader help this program?
- *     process.c    the sockets of running processes
- *     global.c     /etc/ld.so.preload, the whole machine
- *     proof.c      does the library load and work, and what would stop it?
+ *     main.c       the command line; runs a command
+ *     locate.c     where the library is, and what the loader is to be told
+ *     reach.c      can the loader help this program?
+ *     sockets.c    the sockets of running processes
+ *     machine.c    /etc/ld.so.preload, the whole machine
+ *     trial.c      does the library load and work, and what would stop it?
  */
 #ifndef COMMAND_H
 #define COMMAND_H

@@ -93,7 +93,7 @@ row() {
 # The table with the library $PASS, or with none: runs in a network of its own.
 pass() {
     in_namespace -n -m -i
-    . tests/programs.sh
+    . tests/field/programs.sh
     # shellcheck disable=SC2034 # launch() uses it
     library=${PASS#none}
     common_programs
@@ -153,7 +153,7 @@ join_passes() {
             if (missing)
                 print "not on this machine:" missing
             if (wrong) {
-                print "* not what tests/programs.sh expects: " wrong
+                print "* not what tests/field/programs.sh expects: " wrong
                 exit 1
             }
         }' "$@"
@@ -182,7 +182,7 @@ for library in none "$(library_of libkeepalive0)" "$(library_of libdontdie0)" \
         echo 'not here' >"$tmp/$number"
         continue
     fi
-    PASS=$library MODE=$mode sh tests/matrix.sh >"$tmp/$number" 2>"$tmp/errors.$number" &
+    PASS=$library MODE=$mode sh tests/field/matrix.sh >"$tmp/$number" 2>"$tmp/errors.$number" &
     passes="$passes $!"
 done
 for pass in $passes; do

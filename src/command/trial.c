@@ -1,5 +1,5 @@
 /*
- * proof.c - does the library load and work, and what would stop it?
+ * trial.c - does the library load and work, and what would stop it?
  * SPDX-License-Identifier: MIT
  *
  * Programs are started with an environment of a few variables, no input, ten

@@ -1,5 +1,5 @@
 /*
- * program.c - can the loader help this program?
+ * reach.c - can the loader help this program?
  * SPDX-License-Identifier: MIT
  *
  * Looks at files only, and starts nothing. What is not sure is not said: a

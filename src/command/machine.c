@@ -1,5 +1,5 @@
 /*
- * global.c - /etc/ld.so.preload, the whole machine
+ * machine.c - /etc/ld.so.preload, the whole machine
  * SPDX-License-Identifier: MIT
  *
  * A mistake in this file can stop every program that is started afterwards. It

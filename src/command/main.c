@@ -1,5 +1,5 @@
 /*
- * command.c - the command line of keepalive; runs a command
+ * main.c - the command line of keepalive; runs a command
  * SPDX-License-Identifier: MIT
  *
  * The flags that set a value become "VARIABLE=value", which is the environment
