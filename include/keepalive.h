@@ -1,56 +1,52 @@
 /*
- * keepalive.h - the settings, and the functions that the rooms share
+ * keepalive.h - the settings, and the functions that share them
  * SPDX-License-Identifier: MIT
  *
  * The data goes one way:
  *
  *     environment --settings.c--> struct keepalive --apply.c--> socket
  *
- * None of these functions has a global state, allocates, locks or prints.
+ * None of these functions keeps state, allocates, locks or prints.
  */
 #ifndef KEEPALIVE_H
 #define KEEPALIVE_H
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262 /* glibc before 2.32 lacks it */
 #endif
 
-enum {
-    KEEPALIVE_OPTIONS = 5,     /* rows of the table */
-    KEEPALIVE_COMPLAINT = 192, /* bytes of the longest complaint, newline too */
-};
+/* The rows of the table of options, in the order in which they are set. */
+enum { SWITCH, COUNT, IDLE, INTERVAL, TIMEOUT, KEEPALIVE_OPTIONS };
 
-/* One row of the table: a variable and the socket option that it sets. */
+/* One row: a variable and the socket option that it sets. */
 struct keepalive_option {
-    char variable[12]; /* KEEP...; no pointer, which would be relocated */
-    int level;         /* level and option as in setsockopt(2) */
+    char variable[12]; /* no pointers: the loader would have to relocate them */
+    char unit[8];      /* what a value counts: "seconds", "probes", or "" */
+    int level;         /* level and option as for setsockopt(2) */
     int option;
-    int least; /* range of the value: seconds, or a number of probes */
+    int least; /* the range of a value, in its unit */
     int most;
-    int scale; /* the kernel's units in one of the variable's */
+    int scale; /* the kernel's units in one of ours */
 };
 
 /*
- * The table, in the order in which the options are set. Row 0 is the switch,
- * KEEPALIVE; its values are words, the others' are numbers. Ranges: tcp(7),
- * MAX_TCP_KEEPIDLE and its like in the kernel's include/net/tcp.h.
+ * The values of row SWITCH are words, those of the other rows are numbers. For
+ * the ranges see tcp(7), and MAX_TCP_KEEPIDLE and its neighbours in the
+ * kernel's include/net/tcp.h.
  */
 extern const struct keepalive_option keepalive_options[KEEPALIVE_OPTIONS];
 
-/* The switch's values. */
+/* The values of row SWITCH. */
 enum { KEEPALIVE_OFF, KEEPALIVE_ON, KEEPALIVE_FORCE };
 
-/* What to do to a socket: the first `count` values, in order; none if off. */
+/* What to set on a socket: the first `count` values, in order; none if off. */
 struct keepalive {
-    bool force; /* the program cannot change them afterwards */
+    bool force; /* the program cannot change them with setsockopt(3) */
     int count;
     struct keepalive_value {
         int level;
@@ -60,44 +56,46 @@ struct keepalive {
 };
 
 /*
- * Reads one value. text is the whole value of a variable, not NULL. Returns
- * true and stores it, in the variable's unit, in *value (for the switch one of
- * KEEPALIVE_OFF and its like); false,
- * with *value as it was, where the text is not a value of this option.
+ * Parses the value of one row. `text` is the whole value, not NULL. A number is
+ * decimal digits; one of seconds may have s, m or h (times 1, 60, 3600) behind
+ * them. On success stores the value, in the unit of the row, in *value and
+ * returns true; for SWITCH it is KEEPALIVE_OFF, _ON or _FORCE. Otherwise
+ * returns false and leaves *value alone.
  */
-bool keepalive_parse(const struct keepalive_option *option, const char *text,
-                     int *value);
+bool keepalive_parse(int row, const char *text, int *value);
 
 /*
- * Makes the settings of an environment: a vector like environ(7), or NULL for
- * an empty one. It is passed over once; of two equal names the first counts,
- * as with getenv(3). An unset, empty or bad variable leaves its option alone;
- * the switch is on then. Returns true where any of the variables was there;
- * then bad[row] is the text of a value that could not be used, or NULL.
+ * Makes the settings from an environment: a vector as in environ(7), or NULL
+ * for an empty one. If a name occurs twice, the first counts, as for getenv(3).
+ * A variable that is unset, empty or bad leaves its option alone; SWITCH is on
+ * then. Returns true if any of the variables is there; only then bad[row] is
+ * set, to the text that could not be used or to NULL.
  */
 bool keepalive_settings(struct keepalive *settings, char *const *environment,
                         const char *bad[KEEPALIVE_OPTIONS]);
 
+enum { KEEPALIVE_COMPLAINT = 224 }; /* bytes of the longest complaint */
+
 /*
- * Writes the one line for a bad value, newline at its end, no NUL behind it.
- * At most 64 bytes of the text are shown, and only printable ASCII as it is.
- * Returns the number of bytes, at most KEEPALIVE_COMPLAINT.
+ * Writes the one line about a bad value, which ends with a newline and has no
+ * NUL behind it. At most 64 bytes of the text are shown, and ? for whatever is
+ * not printable ASCII. Returns the number of bytes, at most
+ * KEEPALIVE_COMPLAINT.
  */
-size_t keepalive_complaint(char line[KEEPALIVE_COMPLAINT],
-                           const struct keepalive_option *option,
+size_t keepalive_complaint(char line[KEEPALIVE_COMPLAINT], int row,
                            const char *text);
 
 /*
- * Does a socket count that was made with these arguments of socket(2)? True for
- * TCP, over IPv4 or IPv6, and for Multipath TCP. Inline, so that a socket that
- * does not count costs nothing but the comparisons.
+ * Would socket(2) with these arguments make a TCP socket? True for TCP, over
+ * IPv4 or IPv6, and for Multipath TCP. Inline, so that other sockets cost no
+ * more than the comparisons.
  */
 static inline bool keepalive_is_tcp(int family, int type, int protocol)
 {
     if (family != AF_INET && family != AF_INET6)
         return false;
-    /* Equal, not a bit test: SOCK_RAW (3) and SOCK_SEQPACKET (5) hold the bit
-     * of SOCK_STREAM (1). */
+    /* Compare; do not test a bit: SOCK_RAW (3) and SOCK_SEQPACKET (5) include
+     * the bit of SOCK_STREAM (1). */
     if ((type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != SOCK_STREAM)
         return false;
     return protocol == 0 || protocol == IPPROTO_TCP ||
@@ -105,85 +103,16 @@ static inline bool keepalive_is_tcp(int family, int type, int protocol)
 }
 
 /*
- * The system call itself: returns what the kernel returned, an error as its
- * negative number, see syscall(2). errno is not touched, and no wrapper of the
- * C library or of another preloaded library comes in between. Inline, and by
- * the instruction where it is known, so that a call costs what it must and the
- * loader has one symbol less to look up at each start of a program.
- */
-static inline long keepalive_call(long number, long a, long b, long c, long d,
-                                  long e)
-{
-#if defined(__x86_64__) && !defined(__ILP32__)
-    register long fourth __asm__("r10") = d;
-    register long fifth __asm__("r8") = e;
-
-    __asm__ volatile("syscall"
-                     : "+a"(number)
-                     : "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth)
-                     : "rcx", "r11", "memory");
-    return number;
-#elif defined(__aarch64__)
-    register long call __asm__("x8") = number;
-    register long first __asm__("x0") = a;
-    register long second __asm__("x1") = b;
-    register long third __asm__("x2") = c;
-    register long fourth __asm__("x3") = d;
-    register long fifth __asm__("x4") = e;
-
-    __asm__ volatile("svc 0"
-                     : "+r"(first)
-                     : "r"(call), "r"(second), "r"(third), "r"(fourth),
-                       "r"(fifth)
-                     : "memory");
-    return first;
-#else
-    int saved = errno;
-    long result = syscall(number, a, b, c, d, e);
-
-    if (result == -1)
-        result = -errno;
-    errno = saved;
-    return result;
-#endif
-}
-
-/* setsockopt(2) and getsockopt(2) in that way, and socket(2). */
-enum keepalive_socket_call {
-    KEEPALIVE_SOCKET = 1, /* the numbers of socketcall(2) */
-    KEEPALIVE_SETSOCKOPT = 14,
-    KEEPALIVE_GETSOCKOPT = 15,
-};
-
-static inline long keepalive_socket_call(enum keepalive_socket_call call,
-                                         long a, long b, long c, long d, long e)
-{
-#ifdef SYS_socketcall
-    /* i386 and its like have had calls of these names only since Linux 4.3,
-     * and a seccomp filter there may know this one alone. */
-    long arguments[] = {a, b, c, d, e};
-
-    return keepalive_call(SYS_socketcall, call, (long)arguments, 0, 0, 0);
-#else
-    return keepalive_call(call == KEEPALIVE_SOCKET       ? SYS_socket
-                          : call == KEEPALIVE_SETSOCKOPT ? SYS_setsockopt
-                                                         : SYS_getsockopt,
-                          a, b, c, d, e);
-#endif
-}
-
-/*
- * Sets the options on descriptor fd, each on its own: one that the kernel
- * refuses does not stop the next. errno is kept. One setsockopt(2) an option,
- * no other system call; async-signal-safe. Refusals are none of the
- * program's business: an older kernel has EOPNOTSUPP for Multipath TCP, a
- * seccomp filter EPERM.
+ * Sets the options on descriptor fd, by one setsockopt(2) each and no other
+ * system call. Async-signal-safe; errno is kept. An option that the kernel
+ * refuses does not stop the next, and the caller is not told: an older kernel
+ * answers EOPNOTSUPP for Multipath TCP, a seccomp filter EPERM.
  */
 void keepalive_apply(const struct keepalive *settings, int fd);
 
 /*
- * The same, but only where the settings hold this option of setsockopt(2) and
- * fd is a TCP socket.
+ * Does the same, but only if the settings include this option of setsockopt(2)
+ * and fd is a TCP socket.
  */
 void keepalive_restore(const struct keepalive *settings, int fd, int level,
                        int option);

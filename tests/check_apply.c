@@ -1,8 +1,7 @@
 /*
- * check_apply.c - the laws of apply.c
+ * check_apply.c - what apply.c promises
  * SPDX-License-Identifier: MIT
  */
-#include "keepalive.h"
 #include "sockets.h"
 #include "suite.h"
 
@@ -10,16 +9,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Five values, none of them another's or the kernel's. */
-static const struct keepalive five = {
-    .force = true,
-    .count = 5,
-    .values = {{SOL_SOCKET, SO_KEEPALIVE, 1},
-               {IPPROTO_TCP, TCP_KEEPCNT, 11},
-               {IPPROTO_TCP, TCP_KEEPIDLE, 222},
-               {IPPROTO_TCP, TCP_KEEPINTVL, 33},
-               {IPPROTO_TCP, TCP_USER_TIMEOUT, 44000}},
-};
+/* The test value of each row. */
+static struct keepalive make_all(void)
+{
+    struct keepalive all = {.force = true, .count = KEEPALIVE_OPTIONS};
+
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        const struct keepalive_option *option = &contract[i].option;
+        int value = i == SWITCH ? 1 : atoi(contract[i].given) * option->scale;
+
+        all.values[i] =
+            (struct keepalive_value){option->level, option->option, value};
+    }
+    return all;
+}
 
 START_TEST(tcp_stream_sockets_count_and_no_others)
 {
@@ -33,20 +36,19 @@ END_TEST
 
 START_TEST(each_value_reaches_its_option)
 {
+    struct keepalive all = make_all();
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    keepalive_apply(&five, fd);
-    for (int i = 0; i < ROWS(option_cases); i++)
-        ck_assert_int_eq(option_of(fd, i), five.values[i].value);
+    keepalive_apply(&all, fd);
+    ck_assert_int_eq(option_of(fd, _i), all.values[_i].value);
     close(fd);
 }
 END_TEST
 
-/* The range of the contract is the kernel's own; not so the timeout's, where 0
- * is the kernel's word for none and the end is that of an int. */
+/* The contract's range is the kernel's own. */
 START_TEST(kernel_takes_the_range_and_no_more)
 {
-    const struct keepalive_option *option = &keepalive_options[_i];
+    const struct keepalive_option *option = &contract[_i].option;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     int values[] = {option->least - 1, option->least, option->most,
                     option->most + 1};
@@ -64,47 +66,51 @@ START_TEST(kernel_takes_the_range_and_no_more)
 }
 END_TEST
 
+/* Not so for the timeout: 0 means none, and the end is that of an int. */
 START_TEST(kernel_takes_the_longest_timeout)
 {
-    int longest = keepalive_options[4].most * keepalive_options[4].scale;
+    const struct keepalive_option *option = &contract[TIMEOUT].option;
+    int longest = option->most * option->scale;
     struct keepalive one = {
-        .count = 1, .values = {{IPPROTO_TCP, TCP_USER_TIMEOUT, longest}}};
+        .count = 1, .values = {{option->level, option->option, longest}}};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     ck_assert_int_eq(longest, 2147483000);
     keepalive_apply(&one, fd);
-    ck_assert_int_eq(option_of(fd, 4), longest);
+    ck_assert_int_eq(option_of(fd, TIMEOUT), longest);
     close(fd);
 }
 END_TEST
 
 START_TEST(restored_is_what_was_given)
 {
-    const struct option_case *c = &option_cases[_i];
-    int fd = socket(AF_INET6, SOCK_STREAM, 0), other = _i == 0 ? 0 : 9;
+    const struct contract *c = &contract[_i];
+    struct keepalive all = make_all();
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
 
-    keepalive_apply(&five, fd);
-    ck_assert(setsockopt(fd, c->level, c->option, &other, 4) == 0);
-    ck_assert_int_eq(option_of(fd, _i), other);
+    keepalive_apply(&all, fd);
+    ck_assert(setsockopt(fd, c->option.level, c->option.option, &c->own,
+                         sizeof(c->own)) == 0);
+    ck_assert_int_eq(option_of(fd, _i), c->own);
     errno = EDOM;
-    keepalive_restore(&five, fd, c->level, c->option);
+    keepalive_restore(&all, fd, c->option.level, c->option.option);
     ck_assert_int_eq(errno, EDOM);
-    ck_assert_int_eq(option_of(fd, _i), five.values[_i].value);
+    ck_assert_int_eq(option_of(fd, _i), all.values[_i].value);
     close(fd);
 }
 END_TEST
 
 START_TEST(nothing_is_restored_where_it_was_not_given)
 {
-    struct keepalive two = five;
+    struct keepalive two = make_all();
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    two.count = 2;
+    two.count = 2; /* the switch and the count */
     keepalive_restore(&two, fd, IPPROTO_TCP, TCP_KEEPIDLE);
     keepalive_restore(&two, fd, SOL_SOCKET, TCP_KEEPCNT);
     keepalive_restore(&two, fd, SOL_SOCKET, SO_RCVBUF);
-    ck_assert_int_eq(option_of(fd, 0), 0);
-    ck_assert_int_ne(option_of(fd, 1), 11);
+    ck_assert_int_eq(option_of(fd, SWITCH), 0);
+    ck_assert_int_ne(option_of(fd, COUNT), two.values[COUNT].value);
     close(fd);
 }
 END_TEST
@@ -112,30 +118,31 @@ END_TEST
 START_TEST(nothing_is_restored_on_other_sockets)
 {
     const struct socket_case *c = &socket_cases[_i];
+    struct keepalive all = make_all();
     int fd = socket(c->family, c->type, c->protocol);
 
     if (fd < 0)
-        return; /* nothing there to be spared */
-    keepalive_restore(&five, fd, SOL_SOCKET, SO_KEEPALIVE);
-    ck_assert_msg(option_of(fd, 0) == c->counts, "%s", c->label);
+        return; /* there is nothing to leave alone */
+    keepalive_restore(&all, fd, SOL_SOCKET, SO_KEEPALIVE);
+    ck_assert_msg(option_of(fd, SWITCH) == c->counts, "%s", c->label);
     close(fd);
 }
 END_TEST
 
 START_TEST(refusal_stops_nothing_and_keeps_errno)
 {
-    struct keepalive refused = five;
+    struct keepalive refused = make_all();
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    refused.values[0].option = 9999; /* ENOPROTOOPT */
-    refused.values[2].value = 99999; /* EINVAL */
+    refused.values[SWITCH].option = 9999; /* ENOPROTOOPT */
+    refused.values[IDLE].value = 99999;   /* EINVAL */
     errno = EDOM;
     keepalive_apply(&refused, fd);
     ck_assert_int_eq(errno, EDOM);
-    ck_assert_int_eq(option_of(fd, 0), 0);
-    ck_assert_int_eq(option_of(fd, 1), 11);
-    ck_assert_int_ne(option_of(fd, 2), 222);
-    ck_assert_int_eq(option_of(fd, 3), 33);
+    ck_assert_int_eq(option_of(fd, SWITCH), 0);
+    ck_assert_int_eq(option_of(fd, COUNT), refused.values[COUNT].value);
+    ck_assert_int_ne(option_of(fd, IDLE), 222);
+    ck_assert_int_eq(option_of(fd, INTERVAL), refused.values[INTERVAL].value);
     close(fd);
 }
 END_TEST
@@ -146,36 +153,39 @@ START_TEST(no_settings_are_no_calls)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     keepalive_apply(&off, fd);
-    ck_assert_int_eq(option_of(fd, 0), 0);
+    ck_assert_int_eq(option_of(fd, SWITCH), 0);
     close(fd);
 }
 END_TEST
 
 START_TEST(closed_descriptor_is_harmless)
 {
+    struct keepalive all = make_all();
+
     errno = EDOM;
-    keepalive_apply(&five, -1);
+    keepalive_apply(&all, -1);
     ck_assert_int_eq(errno, EDOM);
 }
 END_TEST
 
 int main(void)
 {
-    TCase *laws = tcase_create("laws");
+    TCase *cases = tcase_create("cases");
 
-    tcase_add_loop_test(laws, tcp_stream_sockets_count_and_no_others, 0,
+    tcase_add_loop_test(cases, tcp_stream_sockets_count_and_no_others, 0,
                         ROWS(socket_cases));
-    tcase_add_test(laws, each_value_reaches_its_option);
-    tcase_add_loop_test(laws, kernel_takes_the_range_and_no_more, 1,
-                        ROWS(option_cases) - 1);
-    tcase_add_test(laws, kernel_takes_the_longest_timeout);
-    tcase_add_loop_test(laws, restored_is_what_was_given, 0,
-                        ROWS(option_cases));
-    tcase_add_test(laws, nothing_is_restored_where_it_was_not_given);
-    tcase_add_loop_test(laws, nothing_is_restored_on_other_sockets, 0,
+    tcase_add_loop_test(cases, each_value_reaches_its_option, 0,
+                        KEEPALIVE_OPTIONS);
+    tcase_add_loop_test(cases, kernel_takes_the_range_and_no_more, COUNT,
+                        INTERVAL + 1);
+    tcase_add_test(cases, kernel_takes_the_longest_timeout);
+    tcase_add_loop_test(cases, restored_is_what_was_given, 0,
+                        KEEPALIVE_OPTIONS);
+    tcase_add_test(cases, nothing_is_restored_where_it_was_not_given);
+    tcase_add_loop_test(cases, nothing_is_restored_on_other_sockets, 0,
                         ROWS(socket_cases));
-    tcase_add_test(laws, refusal_stops_nothing_and_keeps_errno);
-    tcase_add_test(laws, no_settings_are_no_calls);
-    tcase_add_test(laws, closed_descriptor_is_harmless);
-    return run_suite("apply", laws);
+    tcase_add_test(cases, refusal_stops_nothing_and_keeps_errno);
+    tcase_add_test(cases, no_settings_are_no_calls);
+    tcase_add_test(cases, closed_descriptor_is_harmless);
+    return run_suite("apply", cases);
 }

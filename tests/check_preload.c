@@ -1,5 +1,5 @@
 /*
- * check_preload.c - the laws of libkeepalive.so, as a program meets them
+ * check_preload.c - libkeepalive.so, as a program meets it
  * SPDX-License-Identifier: MIT
  *
  * Each case starts tests/probe.c with an environment of its own and compares
@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -23,23 +24,39 @@ static char preload[BYTES], probe[BYTES];
 
 /* The values of an environment, NULL for one that is not set. */
 struct environment {
-    const char *values[ROWS(option_cases)];
+    const char *values[KEEPALIVE_OPTIONS];
 };
 
 static const struct environment environments[] = {
     {{NULL}},
-    {{"on"}},
-    {{NULL, "11"}},
-    {{NULL, NULL, "222"}},
-    {{NULL, NULL, NULL, "33"}},
-    {{NULL, NULL, NULL, NULL, "44"}},
-    {{NULL, "11", "222", "33", "44"}},
-    {{"ON", "127", "1", "32767", "2147483"}},
-    {{"force", "11", "222", "33", "44"}},
-    {{"", "", "", "", ""}},
+    {{[SWITCH] = "on"}},
+    {{[COUNT] = "11", [IDLE] = "222", [INTERVAL] = "33", [TIMEOUT] = "44"}},
+    {{"ON", [COUNT] = "127", [IDLE] = "1", [INTERVAL] = "32767",
+      [TIMEOUT] = "2147483"}},
+    {{"force", [COUNT] = "11", [IDLE] = "222", [TIMEOUT] = "44"}},
+    {{"", [COUNT] = "", [IDLE] = "", [INTERVAL] = "", [TIMEOUT] = ""}},
     {{"off"}},
-    {{"Off", "11", "222", "33", "44"}},
+    {{"Off", [COUNT] = "11", [IDLE] = "222", [INTERVAL] = "33"}},
 };
+
+/* The test value of each row, and of one row alone. */
+static struct environment all;
+static struct environment alone[KEEPALIVE_OPTIONS];
+
+static void make_environments(void)
+{
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        all.values[i] = alone[i].values[i] = contract[i].given;
+}
+
+/* Those of the table, then each row alone. */
+enum { ENVIRONMENTS = ROWS(environments) + KEEPALIVE_OPTIONS };
+
+static const struct environment *environment_of(int i)
+{
+    return i < ROWS(environments) ? &environments[i]
+                                  : &alone[i - ROWS(environments)];
+}
 
 struct output {
     char out[BYTES], err[BYTES];
@@ -89,17 +106,41 @@ static void run(struct output *output, char *const envp[], const char *command,
 static void run_with(struct output *output, const struct environment *with,
                      const char *command)
 {
-    static char entries[ROWS(option_cases)][64];
-    char *envp[ROWS(option_cases) + 2] = {preload};
+    static char entries[KEEPALIVE_OPTIONS][64];
+    char *envp[KEEPALIVE_OPTIONS + 2] = {preload};
     int count = 1;
 
-    for (int i = 0; i < ROWS(option_cases); i++)
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         if (with->values[i] != NULL) {
-            snprintf(entries[i], sizeof(entries[i]), "%s=%s",
-                     option_cases[i].variable, with->values[i]);
+            snprintf(entries[i], sizeof(entries[i]), "%.11s=%s",
+                     contract[i].option.variable, with->values[i]);
             envp[count++] = entries[i];
         }
     run(output, envp, command, 3);
+}
+
+static bool is_given(const struct environment *with, int row)
+{
+    return with->values[row] != NULL && *with->values[row] != '\0';
+}
+
+static bool is_off(const struct environment *with)
+{
+    return is_given(with, SWITCH) &&
+           strcasecmp(with->values[SWITCH], "off") == 0;
+}
+
+/* What a socket that counts should have in place of this value. */
+static int value_with(const struct environment *with, int row, int value)
+{
+    if (is_off(with))
+        return value;
+    if (row == SWITCH)
+        return 1;
+    /* Multipath TCP has no timeout: it stays unknown. */
+    if (!is_given(with, row) || value == -1)
+        return value;
+    return atoi(with->values[row]) * contract[row].option.scale;
 }
 
 /* Appends what a socket should print: the kernel's values, or ours. */
@@ -113,27 +154,18 @@ static void expect(char text[BYTES], const struct environment *with,
     end += sprintf(end, "%s:", label);
     if (fd < 0)
         end += sprintf(end, " errno %d", errno);
-    for (int i = 0; fd >= 0 && i < ROWS(option_cases); i++) {
-        const char *given = with->values[i];
-        bool off =
-            with->values[0] != NULL && strcasecmp(with->values[0], "off") == 0;
+    for (int i = 0; fd >= 0 && i < KEEPALIVE_OPTIONS; i++) {
         int value = option_of(fd, i);
 
-        if (counts && !off && i == 0)
-            value = 1;
-        /* Multipath TCP has no timeout: it stays unknown. */
-        else if (counts && !off && given != NULL && *given != '\0' &&
-                 value >= 0)
-            value = atoi(given) * option_cases[i].scale;
-        end += sprintf(end, " %d", value);
+        end = put_option(end, i, counts ? value_with(with, i, value) : value);
     }
     sprintf(end, "\n");
     close(fd);
 }
 
-START_TEST(sockets_follow_the_truth_table)
+START_TEST(sockets_follow_the_table)
 {
-    const struct environment *with = &environments[_i];
+    const struct environment *with = environment_of(_i);
     static struct output output;
     char expected[BYTES] = "";
 
@@ -150,7 +182,7 @@ END_TEST
 
 START_TEST(accepted_sockets_inherit)
 {
-    const struct environment *with = &environments[_i];
+    const struct environment *with = environment_of(_i);
     static struct output output;
     char expected[BYTES] = "";
 
@@ -162,14 +194,14 @@ START_TEST(accepted_sockets_inherit)
 }
 END_TEST
 
-static const struct environment all = {{NULL, "11", "222", "33", "44"}};
-
 START_TEST(settings_are_read_once_before_main)
 {
     static struct output output;
+    char expected[BYTES] = "";
 
+    expect(expected, &all, "late", AF_INET, SOCK_STREAM, 0, true);
     run_with(&output, &all, "late");
-    ck_assert_str_eq(output.out, "late: 1 11 222 33 44000\n");
+    ck_assert_str_eq(output.out, expected);
 }
 END_TEST
 
@@ -196,7 +228,7 @@ END_TEST
 START_TEST(closed_standard_descriptors_are_served)
 {
     /* the bad value: its report must not end in a descriptor of the program */
-    char *envp[] = {preload, (char *)"KEEPIDLE=5m", NULL};
+    char *envp[] = {preload, (char *)"KEEPIDLE=5M", NULL};
     static struct output output;
 
     run(&output, envp, "closed", 0);
@@ -215,35 +247,36 @@ START_TEST(no_arguments_are_served)
 }
 END_TEST
 
+#define SECONDS "a whole number of seconds from 1 to "
+#define SYSTEM " (5m is 300); using the system's value\n"
+
 static const struct report_case {
     struct environment with;
     struct environment instead; /* what it comes down to */
     const char *report;
 } report_cases[] = {
-    {{{NULL, NULL, "5m"}},
+    {{{[IDLE] = "5M"}},
      {{NULL}},
-     "libkeepalive: KEEPIDLE: '5m' is not a whole number from 1 to 32767; "
-     "using the system's value\n"},
-    {{{NULL, "0", "222", "99999", "44"}},
-     {{NULL, NULL, "222", NULL, "44"}},
-     "libkeepalive: KEEPCNT: '0' is not a whole number from 1 to 127; "
-     "using the system's value\n"
-     "libkeepalive: KEEPINTVL: '99999' is not a whole number from 1 to 32767; "
-     "using the system's value\n"},
-    {{{"60", "11", NULL, "33"}},
-     {{NULL, "11", NULL, "33"}},
-     "libkeepalive: KEEPALIVE: '60' is not on, off or force; using on\n"},
-    {{{"skip", NULL, " 60", NULL, "2147484"}},
+     "libkeepalive: KEEPIDLE: '5M' is not " SECONDS "32767" SYSTEM},
+    {{{[COUNT] = "0", [IDLE] = "222", [INTERVAL] = "99999", [TIMEOUT] = "44"}},
+     {{[IDLE] = "222", [TIMEOUT] = "44"}},
+     "libkeepalive: KEEPCNT: '0' is not a whole number of probes from 1 to "
+     "127; using the system's value\n"
+     "libkeepalive: KEEPINTVL: '99999' is not " SECONDS "32767" SYSTEM},
+    {{{"0", [COUNT] = "11", [INTERVAL] = "33"}},
+     {{[COUNT] = "11", [INTERVAL] = "33"}},
+     "libkeepalive: KEEPALIVE: '0' is not on, off or force; using on\n"},
+    /* another program's variable of this name: not a word about it */
+    {{{"65", [COUNT] = "11"}}, {{[COUNT] = "11"}}, ""},
+    {{{"skip", [IDLE] = " 60", [TIMEOUT] = "2147484"}},
      {{NULL}},
      "libkeepalive: KEEPALIVE: 'skip' is not on, off or force; using on\n"
-     "libkeepalive: KEEPIDLE: ' 60' is not a whole number from 1 to 32767; "
-     "using the system's value\n"
-     "libkeepalive: KEEPTIMEOUT: '2147484' is not a whole number from 1 to "
-     "2147483; using the system's value\n"},
-    {{{"off", "x"}},
+     "libkeepalive: KEEPIDLE: ' 60' is not " SECONDS "32767" SYSTEM
+     "libkeepalive: KEEPTIMEOUT: '2147484' is not " SECONDS "2147483" SYSTEM},
+    {{{"off", [COUNT] = "x"}},
      {{"off"}},
-     "libkeepalive: KEEPCNT: 'x' is not a whole number from 1 to 127; "
-     "using the system's value\n"},
+     "libkeepalive: KEEPCNT: 'x' is not a whole number of probes from 1 to "
+     "127; using the system's value\n"},
 };
 
 START_TEST(bad_value_is_one_line_and_the_others_count)
@@ -266,49 +299,57 @@ END_TEST
 /* Of every call of setsockopt() the program gets what the kernel says. */
 START_TEST(setsockopt_returns_what_it_would)
 {
-    static const struct environment with[] = {
-        {{"on", "11", "222", "33", "44"}},
-        {{"force"}},
-        {{"force", "11", "222", "33", "44"}},
-        {{"off"}},
-    };
+    static const char *const switches[] = {"on", "force", "force", "off"};
+    struct environment with = _i == 1 ? (struct environment){{NULL}} : all;
     char *none[] = {NULL};
     static struct output without, output;
 
+    with.values[SWITCH] = switches[_i];
     run(&without, none, "calls", 3);
-    run_with(&output, &with[_i], "calls");
+    run_with(&output, &with, "calls");
     ck_assert_str_eq(output.out, without.out);
     ck_assert_str_eq(output.err, without.err);
 }
 END_TEST
 
-/* The program sets 0, 5, 60, 6 and 7000 ms in its turn. */
-static const struct force_case {
-    struct environment with;
-    const char *tcp; /* what a TCP socket has in the end */
-} force_cases[] = {
-    {{{NULL, "11", "222", "33", "44"}}, "0 5 60 6 7000"},
-    {{{"off", "11", "222", "33", "44"}}, "0 5 60 6 7000"},
-    {{{"force"}}, "1 5 60 6 7000"},
-    {{{"force", "11"}}, "1 11 60 6 7000"},
-    {{{"force", NULL, "222"}}, "1 5 222 6 7000"},
-    {{{"force", NULL, NULL, "33"}}, "1 5 60 33 7000"},
-    {{{"force", NULL, NULL, NULL, "44"}}, "1 5 60 6 44000"},
-    {{{"FORCE", "11", "222", "33", "44"}}, "1 11 222 33 44000"},
-};
+/* Appends what a socket prints on which the program has set its own values. */
+static void expect_own(char text[BYTES], const struct environment *with,
+                       const char *label, bool counts)
+{
+    bool force = counts && is_given(with, SWITCH) &&
+                 strcasecmp(with->values[SWITCH], "force") == 0;
+    char *end = text + strlen(text);
 
+    end += sprintf(end, "%s:", label);
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        int own = contract[i].own;
+
+        /* other sockets than those that count have the switch alone */
+        if (counts || i == SWITCH)
+            end = put_option(end, i, force ? value_with(with, i, own) : own);
+    }
+    sprintf(end, "\n");
+}
+
+/* With a switch: all rows, then none, then each alone. */
 START_TEST(force_keeps_what_was_given_and_nothing_else)
 {
-    const struct force_case *c = &force_cases[_i];
+    static const char *const switches[] = {"on", "off", "force", "FORCE"};
+    static const char *const labels[] = {"IPv4", "IPv6", "accepted"};
+    static const char *const others[] = {"datagram", "raw", "local"};
+    struct environment with = _i == 4 ? (struct environment){{NULL}}
+                              : _i < ROWS(switches) ? all
+                                                    : alone[_i - 5];
     static struct output output;
-    char expected[BYTES];
+    char expected[BYTES] = "";
 
-    snprintf(expected, sizeof(expected),
-             "IPv4: %s\nIPv6: %s\naccepted: %s\n"
-             "datagram: 0 -1 -1 -1 -1\nraw: 0 -1 -1 -1 -1\n"
-             "local: 0 -1 -1 -1 -1\n",
-             c->tcp, c->tcp, c->tcp);
-    run_with(&output, &c->with, "override");
+    with.values[SWITCH] = _i < ROWS(switches) ? switches[_i] : "force";
+    for (int i = 0; i < ROWS(labels); i++)
+        expect_own(expected, &with, labels[i], true);
+    for (int i = 0; i < ROWS(others); i++)
+        if (others[i][0] != 'r' || geteuid() == 0) /* raw sockets need root */
+            expect_own(expected, &with, others[i], false);
+    run_with(&output, &with, "override");
     ck_assert_str_eq(output.out, expected);
     ck_assert_str_eq(output.err, "");
 }
@@ -317,7 +358,7 @@ END_TEST
 /* A program is neither stopped by a full pipe nor ended by a broken one. */
 START_TEST(report_never_stops_the_program)
 {
-    char *envp[] = {preload, (char *)"KEEPIDLE=5m", NULL};
+    char *envp[] = {preload, (char *)"KEEPIDLE=5M", NULL};
     char *argv[] = {(char *)"true", NULL};
     int err[2], status;
     pid_t child;
@@ -383,14 +424,14 @@ START_TEST(other_libraries_stack)
     run(&output, envp, c->command, 3);
     ck_assert_str_eq(output.out, c->out);
     ck_assert_str_eq(output.err,
-                     "libkeepalive: KEEPCNT: 'bad' is not a whole number from "
-                     "1 to 127; using the system's value\n");
+                     "libkeepalive: KEEPCNT: 'bad' is not a whole number of "
+                     "probes from 1 to 127; using the system's value\n");
 }
 END_TEST
 
 int main(void)
 {
-    TCase *laws = tcase_create("laws");
+    TCase *cases = tcase_create("cases");
     const char *library = getenv("LIBKEEPALIVE"), *build = getenv("BUILD");
 
     if (library == NULL || build == NULL) {
@@ -400,21 +441,21 @@ int main(void)
     snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", library);
     snprintf(probe, sizeof(probe), "%s/tests/probe", build);
 
-    tcase_set_timeout(laws, 60);
-    tcase_add_loop_test(laws, sockets_follow_the_truth_table, 0,
-                        ROWS(environments));
-    tcase_add_loop_test(laws, accepted_sockets_inherit, 0, ROWS(environments));
-    tcase_add_test(laws, settings_are_read_once_before_main);
-    tcase_add_test(laws, message_of_the_loader_stays);
-    tcase_add_test(laws, no_descriptor_left_comes_through);
-    tcase_add_test(laws, closed_standard_descriptors_are_served);
-    tcase_add_test(laws, no_arguments_are_served);
-    tcase_add_loop_test(laws, bad_value_is_one_line_and_the_others_count, 0,
+    make_environments();
+    tcase_set_timeout(cases, 60);
+    tcase_add_loop_test(cases, sockets_follow_the_table, 0, ENVIRONMENTS);
+    tcase_add_loop_test(cases, accepted_sockets_inherit, 0, ENVIRONMENTS);
+    tcase_add_test(cases, settings_are_read_once_before_main);
+    tcase_add_test(cases, message_of_the_loader_stays);
+    tcase_add_test(cases, no_descriptor_left_comes_through);
+    tcase_add_test(cases, closed_standard_descriptors_are_served);
+    tcase_add_test(cases, no_arguments_are_served);
+    tcase_add_loop_test(cases, bad_value_is_one_line_and_the_others_count, 0,
                         ROWS(report_cases));
-    tcase_add_loop_test(laws, setsockopt_returns_what_it_would, 0, 4);
-    tcase_add_loop_test(laws, force_keeps_what_was_given_and_nothing_else, 0,
-                        ROWS(force_cases));
-    tcase_add_loop_test(laws, report_never_stops_the_program, 0, 3);
-    tcase_add_loop_test(laws, other_libraries_stack, 0, ROWS(stack_cases));
-    return run_suite("preload", laws);
+    tcase_add_loop_test(cases, setsockopt_returns_what_it_would, 0, 4);
+    tcase_add_loop_test(cases, force_keeps_what_was_given_and_nothing_else, 0,
+                        5 + KEEPALIVE_OPTIONS);
+    tcase_add_loop_test(cases, report_never_stops_the_program, 0, 3);
+    tcase_add_loop_test(cases, other_libraries_stack, 0, ROWS(stack_cases));
+    return run_suite("preload", cases);
 }

@@ -1,39 +1,29 @@
 /*
- * check_settings.c - the laws of settings.c
+ * check_settings.c - what settings.c promises
  * SPDX-License-Identifier: MIT
  */
-#include "keepalive.h"
+#include "contract.h"
 #include "suite.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-
-enum { SWITCH, COUNT, IDLE, INTERVAL, TIMEOUT };
-
-/* The contract's table, written down a second time. */
-static const struct keepalive_option contract[] = {
-    {"KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, 0, 2, 1},
-    {"KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 1, 127, 1},
-    {"KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767, 1},
-    {"KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767, 1},
-    {"KEEPTIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT, 1, 2147483, 1000},
-};
 
 START_TEST(table_is_the_contract)
 {
-    ck_assert_int_eq(KEEPALIVE_OPTIONS, sizeof(contract) / sizeof(contract[0]));
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
-        ck_assert_str_eq(keepalive_options[i].variable, contract[i].variable);
-        ck_assert_int_eq(keepalive_options[i].level, contract[i].level);
-        ck_assert_int_eq(keepalive_options[i].option, contract[i].option);
-        ck_assert_int_eq(keepalive_options[i].least, contract[i].least);
-        ck_assert_int_eq(keepalive_options[i].most, contract[i].most);
-        ck_assert_int_eq(keepalive_options[i].scale, contract[i].scale);
-    }
+    const struct keepalive_option *ours = &keepalive_options[_i];
+    const struct keepalive_option *written = &contract[_i].option;
+
+    ck_assert_msg(written->variable[0] != '\0', "row %d: not in contract.h",
+                  _i);
+    ck_assert_msg(ours->variable[0] != '\0', "row %d: not in settings.c", _i);
+    ck_assert_str_eq(ours->variable, written->variable);
+    ck_assert_str_eq(ours->unit, written->unit);
+    ck_assert_int_eq(ours->level, written->level);
+    ck_assert_int_eq(ours->option, written->option);
+    ck_assert_int_eq(ours->least, written->least);
+    ck_assert_int_eq(ours->most, written->most);
+    ck_assert_int_eq(ours->scale, written->scale);
 }
 END_TEST
 
@@ -58,9 +48,18 @@ static const struct parse_case {
     {SWITCH, "on ", REFUSED},
     {SWITCH, " on", REFUSED},
     {SWITCH, "off\n", REFUSED},
+    /* a number of 1 or more is for somebody else, who wants keepalive */
+    {SWITCH, "1", 1},
+    {SWITCH, "65", 1},
+    {SWITCH, "0060", 1},
+    {SWITCH, "99999999999999999999999999999999", 1},
     {SWITCH, "0", REFUSED},
-    {SWITCH, "1", REFUSED},
-    {SWITCH, "60", REFUSED},
+    {SWITCH, "00", REFUSED},
+    {SWITCH, "-1", REFUSED},
+    {SWITCH, "1s", REFUSED},
+    {SWITCH, "1.5", REFUSED},
+    {SWITCH, " 1", REFUSED},
+    {SWITCH, "1 ", REFUSED},
     {SWITCH, "yes", REFUSED},
     {SWITCH, "no", REFUSED},
     {SWITCH, "skip", REFUSED},
@@ -75,6 +74,8 @@ static const struct parse_case {
     {COUNT, "0", REFUSED},
     {COUNT, "128", REFUSED},
     {COUNT, "off", REFUSED},
+    {COUNT, "5s", REFUSED},
+    {COUNT, "5m", REFUSED},
     {IDLE, "1", 1},
     {IDLE, "180", 180},
     {IDLE, "0180", 180},
@@ -91,8 +92,25 @@ static const struct parse_case {
     {IDLE, "60 ", REFUSED},
     {IDLE, "60\n", REFUSED},
     {IDLE, "\t60", REFUSED},
-    {IDLE, "5m", REFUSED},
-    {IDLE, "60s", REFUSED},
+    {IDLE, "60s", 60},
+    {IDLE, "5m", 300},
+    {IDLE, "05m", 300},
+    {IDLE, "546m", 32760},
+    {IDLE, "9h", 32400},
+    {IDLE, "547m", REFUSED},
+    {IDLE, "10h", REFUSED},
+    {IDLE, "40000s", REFUSED},
+    {IDLE, "0s", REFUSED},
+    {IDLE, "0h", REFUSED},
+    {IDLE, "5 m", REFUSED},
+    {IDLE, "5M", REFUSED},
+    {IDLE, "5mm", REFUSED},
+    {IDLE, "5m ", REFUSED},
+    {IDLE, "5m0", REFUSED},
+    {IDLE, "m", REFUSED},
+    {IDLE, "1.5h", REFUSED},
+    {IDLE, "-5m", REFUSED},
+    {IDLE, "5d", REFUSED},
     {IDLE, "6 0", REFUSED},
     {IDLE, "60.0", REFUSED},
     {IDLE, "1e2", REFUSED},
@@ -110,27 +128,43 @@ static const struct parse_case {
     {INTERVAL, "32767", 32767},
     {INTERVAL, "0", REFUSED},
     {INTERVAL, "32768", REFUSED},
+    {INTERVAL, "1m", 60},
     {TIMEOUT, "1", 1},
     {TIMEOUT, "2147483", 2147483},
     {TIMEOUT, "0", REFUSED},
     {TIMEOUT, "2147484", REFUSED},
     {TIMEOUT, "21474839", REFUSED},
-    {TIMEOUT, "5s", REFUSED},
+    {TIMEOUT, "5s", 5},
+    {TIMEOUT, "35791m", 2147460},
+    {TIMEOUT, "35792m", REFUSED},
+    {TIMEOUT, "596h", 2145600},
+    {TIMEOUT, "597h", REFUSED},
+    {TIMEOUT, "1193047h", REFUSED}, /* 1904 in 32 bits */
 };
 
-START_TEST(value_is_digits_in_range_or_refused)
+START_TEST(value_is_in_range_or_refused)
 {
     const struct parse_case *c = &parse_cases[_i];
     int value = REFUSED;
-    bool good = keepalive_parse(&contract[c->row], c->text, &value);
+    bool good = keepalive_parse(c->row, c->text, &value);
 
     ck_assert_msg(good == (c->value != REFUSED) && value == c->value,
-                  "%s='%s': %d, not %d", contract[c->row].variable, c->text,
-                  value, c->value);
+                  "%s='%s': %d, not %d", contract[c->row].option.variable,
+                  c->text, value, c->value);
 }
 END_TEST
 
-/* The settings as text: the calls in order, then the bad ones. */
+/* The variable that sets an option. */
+static const char *variable_of(int level, int option)
+{
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        if (contract[i].option.level == level &&
+            contract[i].option.option == option)
+            return contract[i].option.variable;
+    return "?";
+}
+
+/* The settings as text: the calls in order, then the bad values. */
 static const char *settings_of(char *const *environment)
 {
     static char text[256];
@@ -145,55 +179,62 @@ static const char *settings_of(char *const *environment)
     if (settings.force)
         end += sprintf(end, "force ");
     for (int i = 0; i < settings.count; i++)
-        end += sprintf(end, "%d/%d=%d ", settings.values[i].level,
-                       settings.values[i].option, settings.values[i].value);
+        end += sprintf(
+            end, "%s=%d ",
+            variable_of(settings.values[i].level, settings.values[i].option),
+            settings.values[i].value);
     for (int i = 0; found && i < KEEPALIVE_OPTIONS; i++)
         if (bad[i] != NULL)
-            end += sprintf(end, "bad %s='%s' ", contract[i].variable, bad[i]);
+            end += sprintf(end, "bad %s='%s' ", contract[i].option.variable,
+                           bad[i]);
     return text;
 }
 
-/* 1/9 is SO_KEEPALIVE; 6/6, 6/4, 6/5, 6/18 are TCP_KEEPCNT, TCP_KEEPIDLE,
- * TCP_KEEPINTVL and TCP_USER_TIMEOUT, the last in milliseconds. */
+#define ON "KEEPALIVE=1 "
+
+/* KEEPTIMEOUT is in milliseconds for the kernel. */
 static const struct settings_case {
     char *environment[6];
     const char *settings;
 } settings_cases[] = {
-    {{NULL}, "1/9=1 "},
-    {{"HOME=/root", "PATH=/bin", NULL}, "1/9=1 "},
-    {{"KEEPALIVE=on", NULL}, "1/9=1 "},
-    {{"KEEPALIVE=", NULL}, "1/9=1 "},
+    {{NULL}, ON},
+    {{"HOME=/root", "PATH=/bin", NULL}, ON},
+    {{"KEEPALIVE=on", NULL}, ON},
+    {{"KEEPALIVE=", NULL}, ON},
     {{"KEEPALIVE=off", NULL}, ""},
     {{"KEEPALIVE=OFF", "KEEPCNT=2", NULL}, ""},
     {{"KEEPCNT=2", "KEEPALIVE=off", NULL}, ""},
-    {{"KEEPCNT=11", NULL}, "1/9=1 6/6=11 "},
-    {{"KEEPIDLE=12", NULL}, "1/9=1 6/4=12 "},
-    {{"KEEPINTVL=13", NULL}, "1/9=1 6/5=13 "},
-    {{"KEEPTIMEOUT=14", NULL}, "1/9=1 6/18=14000 "},
-    {{"KEEPTIMEOUT=2147483", NULL}, "1/9=1 6/18=2147483000 "},
+    {{"KEEPCNT=11", NULL}, ON "KEEPCNT=11 "},
+    {{"KEEPIDLE=12", NULL}, ON "KEEPIDLE=12 "},
+    {{"KEEPINTVL=13", NULL}, ON "KEEPINTVL=13 "},
+    {{"KEEPTIMEOUT=14", NULL}, ON "KEEPTIMEOUT=14000 "},
+    {{"KEEPIDLE=4m", "KEEPINTVL=30s", "KEEPTIMEOUT=1h", NULL},
+     ON "KEEPIDLE=240 KEEPINTVL=30 KEEPTIMEOUT=3600000 "},
+    {{"KEEPALIVE=65", "KEEPIDLE=12", NULL}, ON "KEEPIDLE=12 "},
+    {{"KEEPTIMEOUT=2147483", NULL}, ON "KEEPTIMEOUT=2147483000 "},
     {{"KEEPTIMEOUT=14", "KEEPINTVL=13", "KEEPIDLE=12", "KEEPCNT=11",
       "KEEPALIVE=on", NULL},
-     "1/9=1 6/6=11 6/4=12 6/5=13 6/18=14000 "},
-    {{"KEEPALIVE=force", NULL}, "force 1/9=1 "},
-    {{"KEEPALIVE=FORCE", "KEEPIDLE=12", NULL}, "force 1/9=1 6/4=12 "},
-    {{"KEEPCNT=", "KEEPIDLE=", "KEEPINTVL=", NULL}, "1/9=1 "},
+     ON "KEEPCNT=11 KEEPIDLE=12 KEEPINTVL=13 KEEPTIMEOUT=14000 "},
+    {{"KEEPALIVE=force", NULL}, "force " ON},
+    {{"KEEPALIVE=FORCE", "KEEPIDLE=12", NULL}, "force " ON "KEEPIDLE=12 "},
+    {{"KEEPCNT=", "KEEPIDLE=", "KEEPINTVL=", NULL}, ON},
     /* a bad value leaves the others in force */
-    {{"KEEPCNT=11", "KEEPIDLE=5m", "KEEPINTVL=13", NULL},
-     "1/9=1 6/6=11 6/5=13 bad KEEPIDLE='5m' "},
+    {{"KEEPCNT=11", "KEEPIDLE=5M", "KEEPINTVL=13", NULL},
+     ON "KEEPCNT=11 KEEPINTVL=13 bad KEEPIDLE='5M' "},
     {{"KEEPALIVE=maybe", "KEEPIDLE=12", NULL},
-     "1/9=1 6/4=12 bad KEEPALIVE='maybe' "},
-    {{"KEEPALIVE=off", "KEEPIDLE=5m", NULL}, "bad KEEPIDLE='5m' "},
+     ON "KEEPIDLE=12 bad KEEPALIVE='maybe' "},
+    {{"KEEPALIVE=off", "KEEPIDLE=5M", NULL}, "bad KEEPIDLE='5M' "},
     {{"KEEPALIVE=x", "KEEPCNT=y", "KEEPIDLE=z", "KEEPINTVL=0", NULL},
-     "1/9=1 bad KEEPALIVE='x' bad KEEPCNT='y' bad KEEPIDLE='z' "
-     "bad KEEPINTVL='0' "},
+     ON "bad KEEPALIVE='x' bad KEEPCNT='y' bad KEEPIDLE='z' "
+        "bad KEEPINTVL='0' "},
     /* names that only look alike */
     {{"KEEPIDL=1", "KEEPIDLE1=1", "XKEEPIDLE=1", "keepidle=1", "KEEPIDLE",
       NULL},
-     "1/9=1 "},
-    {{"KEEPALIVE_X=off", "KEEPALIV=off", "KEEP=1", "K", "", NULL}, "1/9=1 "},
+     ON},
+    {{"KEEPALIVE_X=off", "KEEPALIV=off", "KEEP=1", "K", "", NULL}, ON},
     /* of two the first counts, as with getenv(3); also where it is empty */
-    {{"KEEPIDLE=12", "KEEPIDLE=99", NULL}, "1/9=1 6/4=12 "},
-    {{"KEEPIDLE=", "KEEPIDLE=99", NULL}, "1/9=1 "},
+    {{"KEEPIDLE=12", "KEEPIDLE=99", NULL}, ON "KEEPIDLE=12 "},
+    {{"KEEPIDLE=", "KEEPIDLE=99", NULL}, ON},
 };
 
 START_TEST(settings_follow_the_environment)
@@ -206,7 +247,22 @@ END_TEST
 
 START_TEST(no_environment_is_an_empty_one)
 {
-    ck_assert_str_eq(settings_of(NULL), "1/9=1 ");
+    ck_assert_str_eq(settings_of(NULL), ON);
+}
+END_TEST
+
+START_TEST(each_variable_is_read)
+{
+    const struct contract *c = &contract[_i];
+    char entry[64], expected[128];
+    char *environment[] = {entry, NULL};
+
+    sprintf(entry, "%s=%s", c->option.variable, c->given);
+    strcpy(expected, ON);
+    if (_i != SWITCH)
+        sprintf(expected + strlen(ON), "%s=%d ", c->option.variable,
+                atoi(c->given) * c->option.scale);
+    ck_assert_str_eq(settings_of(environment), expected);
 }
 END_TEST
 
@@ -218,30 +274,32 @@ static const struct complaint_case {
     const char *text;
     const char *line;
 } complaint_cases[] = {
-    {IDLE, "5m",
-     "libkeepalive: KEEPIDLE: '5m' is not a whole number from 1 to 32767; "
-     "using the system's value\n"},
+    {IDLE, "5M",
+     "libkeepalive: KEEPIDLE: '5M' is not a whole number of seconds from 1 "
+     "to 32767 (5m is 300); using the system's value\n"},
     {COUNT, "-1",
-     "libkeepalive: KEEPCNT: '-1' is not a whole number from 1 to 127; "
-     "using the system's value\n"},
+     "libkeepalive: KEEPCNT: '-1' is not a whole number of probes from 1 to "
+     "127; using the system's value\n"},
     {SWITCH, "maybe",
      "libkeepalive: KEEPALIVE: 'maybe' is not on, off or force; using on\n"},
     {SWITCH, "\033[2Ja\tb\r\n\177\200\377c ~",
      "libkeepalive: KEEPALIVE: '?[2Ja?b?????c ~' is not on, off or force; "
      "using on\n"},
     {INTERVAL, SIXTY "0123",
-     "libkeepalive: KEEPINTVL: '" SIXTY "0123' is not a whole number from 1 "
-     "to 32767; using the system's value\n"},
+     "libkeepalive: KEEPINTVL: '" SIXTY
+     "0123' is not a whole number of seconds "
+     "from 1 to 32767 (5m is 300); using the system's value\n"},
     {INTERVAL, SIXTY "01234",
-     "libkeepalive: KEEPINTVL: '" SIXTY "0123...' is not a whole number from "
-     "1 to 32767; using the system's value\n"},
+     "libkeepalive: KEEPINTVL: '" SIXTY
+     "0123...' is not a whole number of seconds "
+     "from 1 to 32767 (5m is 300); using the system's value\n"},
 };
 
 START_TEST(complaint_is_one_clean_line)
 {
     const struct complaint_case *c = &complaint_cases[_i];
     char line[KEEPALIVE_COMPLAINT + 1] = {0};
-    size_t size = keepalive_complaint(line, &contract[c->row], c->text);
+    size_t size = keepalive_complaint(line, c->row, c->text);
 
     ck_assert_uint_le(size, KEEPALIVE_COMPLAINT);
     ck_assert_uint_eq(size, strlen(c->line));
@@ -259,8 +317,8 @@ START_TEST(million_digits_are_refused_and_cut)
     ck_assert_ptr_nonnull(text);
     memset(text, '9', size);
     text[size] = '\0';
-    ck_assert(!keepalive_parse(&contract[IDLE], text, &value));
-    ck_assert_uint_le(keepalive_complaint(line, &contract[IDLE], text),
+    ck_assert(!keepalive_parse(IDLE, text, &value));
+    ck_assert_uint_le(keepalive_complaint(line, IDLE, text),
                       KEEPALIVE_COMPLAINT);
     free(text);
 }
@@ -268,16 +326,17 @@ END_TEST
 
 int main(void)
 {
-    TCase *laws = tcase_create("laws");
+    TCase *cases = tcase_create("cases");
 
-    tcase_add_test(laws, table_is_the_contract);
-    tcase_add_loop_test(laws, value_is_digits_in_range_or_refused, 0,
+    tcase_add_loop_test(cases, table_is_the_contract, 0, KEEPALIVE_OPTIONS);
+    tcase_add_loop_test(cases, each_variable_is_read, 0, KEEPALIVE_OPTIONS);
+    tcase_add_loop_test(cases, value_is_in_range_or_refused, 0,
                         ROWS(parse_cases));
-    tcase_add_loop_test(laws, settings_follow_the_environment, 0,
+    tcase_add_loop_test(cases, settings_follow_the_environment, 0,
                         ROWS(settings_cases));
-    tcase_add_test(laws, no_environment_is_an_empty_one);
-    tcase_add_loop_test(laws, complaint_is_one_clean_line, 0,
+    tcase_add_test(cases, no_environment_is_an_empty_one);
+    tcase_add_loop_test(cases, complaint_is_one_clean_line, 0,
                         ROWS(complaint_cases));
-    tcase_add_test(laws, million_digits_are_refused_and_cut);
-    return run_suite("settings", laws);
+    tcase_add_test(cases, million_digits_are_refused_and_cut);
+    return run_suite("settings", cases);
 }

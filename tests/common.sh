@@ -10,7 +10,8 @@ LIBKEEPALIVE=${LIBKEEPALIVE:-$BUILD/libkeepalive.so}
 COMMAND=${COMMAND:-$BUILD/keepalive}
 # shellcheck disable=SC2034 # the scripts use them
 probe=$BUILD/tests/probe show=$BUILD/examples/show
-unset LD_PRELOAD KEEPALIVE KEEPCNT KEEPIDLE KEEPINTVL KEEPTIMEOUT
+unset LD_PRELOAD
+for variable in $("$probe" variables); do unset "$variable"; done
 # What a script builds by itself inherits nothing of the make that runs it.
 unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL
 

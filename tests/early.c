@@ -23,7 +23,7 @@ static void *make_sockets(void *kept)
     for (int i = 0; i < ROUNDS; i++) {
         int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-        if (fd >= 0 && option_of(fd, 0) == 1 && option_of(fd, 2) == 222)
+        if (fd >= 0 && option_of(fd, SWITCH) == 1 && option_of(fd, IDLE) == 222)
             ++*(int *)kept;
         close(fd);
     }

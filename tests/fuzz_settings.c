@@ -1,8 +1,8 @@
 /*
- * fuzz_settings.c - libFuzzer's door to settings.c
+ * fuzz_settings.c - settings.c under libFuzzer
  * SPDX-License-Identifier: MIT
  *
- * The input is an environment, its entries parted by newlines. Whatever it
+ * The input is an environment, its entries separated by newlines. Whatever it
  * holds, the settings stay within the table and a complaint is one clean line.
  */
 #include "keepalive.h"
@@ -13,6 +13,8 @@
 
 enum { ENTRIES = 64 };
 
+/* Each value is one of its row, in the kernel's unit, and in the rows' order.
+ */
 static void check_settings(const struct keepalive *settings)
 {
     int row = 0;
@@ -21,23 +23,26 @@ static void check_settings(const struct keepalive *settings)
         abort();
     for (int i = 0; i < settings->count; i++, row++) {
         const struct keepalive_value *v = &settings->values[i];
+        const struct keepalive_option *option;
 
         while (row < KEEPALIVE_OPTIONS &&
                (keepalive_options[row].level != v->level ||
                 keepalive_options[row].option != v->option))
             row++;
-        if (row == KEEPALIVE_OPTIONS || v->value < 1 ||
-            v->value < keepalive_options[row].least ||
-            v->value > keepalive_options[row].most)
+        if (row == KEEPALIVE_OPTIONS)
+            abort();
+        option = &keepalive_options[row];
+        if (v->value % option->scale != 0 ||
+            v->value / option->scale < option->least ||
+            v->value / option->scale > option->most)
             abort();
     }
 }
 
-static void check_complaint(const struct keepalive_option *option,
-                            const char *text)
+static void check_complaint(int row, const char *text)
 {
     char line[KEEPALIVE_COMPLAINT];
-    size_t size = keepalive_complaint(line, option, text);
+    size_t size = keepalive_complaint(line, row, text);
 
     if (size > sizeof(line) || line[size - 1] != '\n')
         abort();
@@ -75,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_settings(&settings);
     for (int i = 0; found && i < KEEPALIVE_OPTIONS; i++)
         if (bad[i] != NULL)
-            check_complaint(&keepalive_options[i], bad[i]);
+            check_complaint(i, bad[i]);
     free(copy);
     return 0;
 }

@@ -38,7 +38,8 @@ enum {
     SOCKETS = 20000,
 };
 
-static const int ours[] = {1, 11, 222, 33};
+static const int ours[] = {
+    [SWITCH] = 1, [COUNT] = 11, [IDLE] = 222, [INTERVAL] = 33};
 
 /* Makes a socket and compares its options; async-signal-safe. */
 static bool is_ours_from(int (*make)(int, int, int))
@@ -183,7 +184,7 @@ static bool makes_plain_socket(void)
 
     errno = UNTOUCHED;
     fd = socket(AF_INET, SOCK_STREAM, 0);
-    good = fd >= 0 && errno == UNTOUCHED && option_of(fd, 0) == 0;
+    good = fd >= 0 && errno == UNTOUCHED && option_of(fd, SWITCH) == 0;
     close(fd);
     return good;
 }

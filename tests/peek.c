@@ -31,8 +31,8 @@ static void peek(pid_t pid)
             continue;
         if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
             info.tcpi_state == ESTABLISHED)
-            printf("%d %d %d %d\n", option_of(fd, 0), option_of(fd, 1),
-                   option_of(fd, 2), option_of(fd, 3));
+            printf("%d %d %d %d\n", option_of(fd, SWITCH), option_of(fd, COUNT),
+                   option_of(fd, IDLE), option_of(fd, INTERVAL));
         close(fd);
     }
     close(process);

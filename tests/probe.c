@@ -2,7 +2,7 @@
  * probe.c - a program that never asks for keepalive, and prints what it got
  * SPDX-License-Identifier: MIT
  *
- *     probe sockets     a line for each row of the truth table
+ *     probe sockets     a line for each row of the table of sockets
  *     probe late        a TCP socket, after it has overwritten its environment
  *     probe accept      an accepted socket, over IPv4 and over IPv6
  *     probe one         one TCP socket
@@ -21,8 +21,10 @@
  *     probe greeting    a socket connected to 192.0.2.1, which is nowhere, and
  *                       what the other end says first
  *
- * A socket prints as the values of its options in the contract's order, or as
- * the error of socket().
+ *     probe variables   the names of the variables
+ *
+ * A socket prints as VARIABLE=value for each option that it has, in the
+ * kernel's unit, or as the error of socket().
  */
 #include "sockets.h"
 
@@ -41,14 +43,16 @@ enum { UNTOUCHED = 4242 }; /* an errno that nobody sets */
 static void print_socket(const char *label, int fd)
 {
     int error = errno;
+    char text[64];
 
     printf("%s:", label);
     if (fd < 0) {
         printf(" errno %d", error);
     } else {
-        for (size_t i = 0; i < sizeof(option_cases) / sizeof(*option_cases);
-             i++)
-            printf(" %d", option_of(fd, (int)i));
+        for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+            put_option(text, i, option_of(fd, i))[0] = '\0';
+            fputs(text, stdout);
+        }
         if (error != UNTOUCHED)
             printf(" errno changed to %d", error);
         close(fd);
@@ -136,7 +140,7 @@ static int closed(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    return fd == 0 && option_of(fd, 0) == 1 ? 0 : 1;
+    return fd == 0 && option_of(fd, SWITCH) == 1 ? 0 : 1;
 }
 
 static int arguments(void)
@@ -195,8 +199,8 @@ static int calls(void)
     if (mprotect(memory, page, PROT_READ) < 0 ||
         mprotect(memory + page, page, PROT_NONE) < 0)
         perror("mprotect");
-    for (size_t i = 0; i < sizeof(option_cases) / sizeof(*option_cases); i++) {
-        const struct option_case *c = &option_cases[i];
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        const struct keepalive_option *c = &contract[i].option;
 
         puts(c->variable);
         for (size_t j = 0; j < sizeof(sizes) / sizeof(*sizes); j++)
@@ -223,11 +227,9 @@ static int calls(void)
 /* As curl and its like do, once the socket is theirs. */
 static void override(const char *label, int fd)
 {
-    static const int values[] = {0, 5, 60, 6, 7000};
-
-    for (size_t i = 0; i < sizeof(option_cases) / sizeof(*option_cases); i++)
-        setsockopt(fd, option_cases[i].level, option_cases[i].option,
-                   &values[i], sizeof(values[i]));
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        setsockopt(fd, contract[i].option.level, contract[i].option.option,
+                   &contract[i].own, sizeof(contract[i].own));
     errno = UNTOUCHED;
     print_socket(label, fd);
 }
@@ -272,7 +274,7 @@ static int kept(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    return fd < 0 ? 2 : !option_of(fd, 0);
+    return fd < 0 ? 2 : !option_of(fd, SWITCH);
 }
 
 static int stream(void)
@@ -306,6 +308,13 @@ static int greeting(void)
     return 0;
 }
 
+static int variables(void)
+{
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        puts(contract[i].option.variable);
+    return 0;
+}
+
 static const struct command {
     const char *name;
     int (*run)(void);
@@ -326,6 +335,7 @@ static const struct command {
     {"stream", stream},
     {"greeting", greeting},
     {"kept", kept},
+    {"variables", variables},
 };
 
 int main(int argc, char *argv[])

@@ -1,18 +1,11 @@
 /*
- * sockets.h - the truth table: which sockets count
+ * sockets.h - which sockets count
  * SPDX-License-Identifier: MIT
  */
 #ifndef SOCKETS_H
 #define SOCKETS_H
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdbool.h>
-#include <sys/socket.h>
-
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
+#include "contract.h"
 
 static const struct socket_case {
     const char *label;
@@ -49,29 +42,5 @@ static const struct socket_case {
     {"vsock stream", AF_VSOCK, SOCK_STREAM, 0, false},
     {"no such family", 9999, SOCK_STREAM, 0, false},
 };
-
-/* The options of the contract, in its order. */
-static const struct option_case {
-    const char *variable;
-    int level, option, scale;
-} option_cases[] = {
-    {"KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, 1},
-    {"KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 1},
-    {"KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, 1},
-    {"KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 1},
-    {"KEEPTIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT, 1000},
-};
-
-/* The value of an option of the contract; -1 where the socket has none. */
-static inline int option_of(int fd, int i)
-{
-    int value = -1;
-    socklen_t size = sizeof(value);
-
-    if (getsockopt(fd, option_cases[i].level, option_cases[i].option, &value,
-                   &size) < 0)
-        return -1;
-    return value;
-}
 
 #endif

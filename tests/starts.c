@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-    VARIABLES = sizeof(option_cases) / sizeof(*option_cases),
+    VARIABLES = KEEPALIVE_OPTIONS,
     ENTRIES = 12,
     SHORT = 12,
     LONG = 100,
@@ -61,8 +61,8 @@ static bool make_environment(char *envp[ENTRIES + 2], char *text)
     const char *first = NULL;
 
     for (unsigned i = 1; i <= count; i++) {
-        const char *name = option_cases[below(VARIABLES)].variable;
-        bool is_switch = name == option_cases[0].variable;
+        const char *name = contract[below(VARIABLES)].option.variable;
+        bool is_switch = name == contract[SWITCH].option.variable;
 
         envp[i] = text;
         text = stpcpy(text, name);
@@ -89,8 +89,8 @@ static bool is_clean(char *text)
         for (int i = 0; i < VARIABLES; i++) {
             char start[64];
 
-            snprintf(start, sizeof(start), "libkeepalive: %s: '",
-                     option_cases[i].variable);
+            snprintf(start, sizeof(start), "libkeepalive: %.11s: '",
+                     contract[i].option.variable);
             if (strncmp(line, start, strlen(start)) == 0 && !seen[i])
                 known = seen[i] = true;
         }

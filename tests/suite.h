@@ -10,13 +10,13 @@
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
-static inline int run_suite(const char *name, TCase *laws)
+static inline int run_suite(const char *name, TCase *cases)
 {
     Suite *suite = suite_create(name);
     SRunner *runner;
     int failed;
 
-    suite_add_tcase(suite, laws);
+    suite_add_tcase(suite, cases);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

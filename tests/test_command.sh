@@ -20,6 +20,7 @@ done <<'END'
 --idle=32767 --interval=1 --count=127|on 127 32767 1
 -t 60 -t 61|on  61 
 -u 5|on    5
+-t 4m -i 30s -u 1h|on  4m 30s 1h
 --timeout 2147483|on    2147483
 -f|force   
 --force -t 60|force  60 
@@ -51,16 +52,23 @@ while IFS='|' read -r flags expected; do
         "$(echo "$said" | sed 's,^/[^:]*/keepalive:,keepalive:,')"
     [ ! -e "$tmp/run" ] || fail "keepalive $flags: runs the command"
 done <<'END'
--t 5m|--idle: '5m' is not a whole number from 1 to 32767
--t 0|--idle: '0' is not a whole number from 1 to 32767
---idle=32768|--idle: '32768' is not a whole number from 1 to 32767
--i -1|--interval: '-1' is not a whole number from 1 to 32767
--c 128|--count: '128' is not a whole number from 1 to 127
---count=|--count: '' is not a whole number from 1 to 127
--u 2147484|--timeout: '2147484' is not a whole number from 1 to 2147483
---force -p 1|--force goes with a command: a running process is not held
--o -t 5 -p 1|--off stands alone with -p
---json|--json goes with -p
+-t 5M|--idle: '5M' is not a value from 1 to 32767 seconds
+-t 0|--idle: '0' is not a value from 1 to 32767 seconds
+--idle=32768|--idle: '32768' is not a value from 1 to 32767 seconds
+-t 10h|--idle: '10h' is not a value from 1 to 32767 seconds
+-i -1|--interval: '-1' is not a value from 1 to 32767 seconds
+-c 128|--count: '128' is not a value from 1 to 127 probes
+-c 5m|--count: '5m' is not a value from 1 to 127 probes
+--count=|--count: '' is not a value from 1 to 127 probes
+-u 2147484|--timeout: '2147484' is not a value from 1 to 2147483 seconds
+--force -p 1|--force cannot be used with -p
+-q -p 1|--quiet cannot be used with -p
+-o -t 5 -p 1|--off cannot be used with values and -p
+--json|--json cannot be used with a command
+-g status -p|--global cannot be used with -p
+-t 60 -g on|--idle cannot be used with --global
+-g status -j|--json cannot be used with --global
+-q --global status|--quiet cannot be used with --global
 -Z|invalid option -- 'Z'
 --nonsense|unrecognized option '--nonsense'
 END

@@ -64,9 +64,20 @@ stack() {
     done
 }
 
-ours='1 11 222 33 0'
+# The options of a stream socket, with the library and without
+ours=$(LD_PRELOAD=$LIBKEEPALIVE KEEPCNT=11 KEEPIDLE=222 KEEPINTVL=33 \
+    "$probe" stream)
+ours=${ours##*: }
+case $ours in
+'KEEPALIVE=1 KEEPCNT=11 KEEPIDLE=222 KEEPINTVL=33 '*) ;;
+*) fail "the library alone: $ours" ;;
+esac
 system=$("$probe" stream)
 system=${system##*: }
+# Multipath TCP has no user timeout.
+without_timeout() {
+    echo "$1" | sed 's/ KEEPTIMEOUT=[0-9]*//'
+}
 stream="protocol 6, stream: $ours"
 greeting='hello from 192.0.2.1, greeting:'
 
@@ -89,7 +100,7 @@ stack libeatmydata.so "$stream" sh -c '"$0" stream; $1; cat "$2"' \
 
 # It makes local sockets of all.
 # shellcheck disable=SC2016
-stack libsocket_wrapper.so 'accepted IPv4: 0 -1 -1 -1 -1
+stack libsocket_wrapper.so 'accepted IPv4: KEEPALIVE=0
 1 socket' sh -c '"$0" accept 2>/dev/null | grep IPv4
     ls "$1" | wc -l | sed "s/$/ socket/"; rm "$1"/*' "$probe" "$tmp/sockets"
 
@@ -102,9 +113,9 @@ stack libsocket_wrapper.so 'no delay: -1 errno 22' sh -c '
 
 # These pass by what is behind them: one makes the system call, the other takes
 # the socket() of libc.so.6. The manual says so.
-# Multipath TCP has no user timeout.
-behind="protocol 262, stream: ${system% *} -1"
-stack libmptcpwrap.so.0 "protocol 262, stream: ${ours% *} -1" "$probe" stream
+behind="protocol 262, stream: $(without_timeout "$system")"
+stack libmptcpwrap.so.0 "protocol 262, stream: $(without_timeout "$ours")" \
+    "$probe" stream
 behind="$greeting $system"
 stack libtorsocks.so "$greeting $ours" "$probe" greeting
 finish

@@ -23,6 +23,12 @@ enum {
     STATUS_NOT_FOUND = 127,
 };
 
+/*
+ * Which row of keepalive_options is shown in this column, 0 to
+ * KEEPALIVE_OPTIONS - 1, of tables and JSON? Stores its name there.
+ */
+int find_column(int column, const char **name);
+
 /* The installed library, or that of the build tree. */
 struct library {
     char path[PATH_MAX];  /* its file */
@@ -74,8 +80,8 @@ enum {
     PROCESS_FORBIDDEN = 2, /* its descriptors are out of reach */
     PROCESS_REFUSED = 3,   /* the kernel did not take a value */
 };
-int processes(char *const pids[], int count, const struct keepalive *wanted,
-              bool json);
+int show_processes(char *const pids[], int count,
+                   const struct keepalive *wanted, bool json);
 
 /*
  * What would stop the library from serving the whole machine. Each check
@@ -95,18 +101,18 @@ extern const int check_count;
  * their LD_PRELOAD; NULL: as the machine is. False, with one sentence, where
  * one of them is not as it should be.
  */
-bool prove(const struct library *library, const char *entry,
-           char reason[REASON]);
+bool start_programs(const struct library *library, const char *entry,
+                    char reason[REASON]);
 
 /* The name by which main() knows that it is that probe, and its part. */
-#define PROBE "keepalive-probe"
-int probe(void);
+#define TRIAL_PROBE "keepalive-probe"
+int run_trial_probe(void);
 
 /* `keepalive --global on`, `off` and `status`. Returns the exit status. */
 enum {
     GLOBAL_OFF = 1,    /* status: it is off */
     GLOBAL_BROKEN = 2, /* status: it is on, but something is in its way */
 };
-int global(const char *what);
+int switch_machine(const char *what);
 
 #endif

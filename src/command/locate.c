@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME "libkeepalive.so"
+#define LIBRARY_NAME "libkeepalive.so"
 
 /*
  * What $LIB stands for in the loader of a 64-bit and of a 32-bit program, see
@@ -21,17 +21,20 @@ static const struct {
     const char *mine;
     const char *twin;
 } pairs[] = {
-    {"/lib64/" NAME, "/lib/" NAME},
-    {"/lib/x86_64-linux-gnu/" NAME, "/lib/i386-linux-gnu/" NAME},
-    {"/lib/x86_64-linux-gnu/" NAME, "/lib32/" NAME},
-    {"/lib/aarch64-linux-gnu/" NAME, "/lib/arm-linux-gnueabihf/" NAME},
+    {"/lib64/" LIBRARY_NAME, "/lib/" LIBRARY_NAME},
+    {"/lib/x86_64-linux-gnu/" LIBRARY_NAME,
+     "/lib/i386-linux-gnu/" LIBRARY_NAME},
+    {"/lib/x86_64-linux-gnu/" LIBRARY_NAME, "/lib32/" LIBRARY_NAME},
+    {"/lib/aarch64-linux-gnu/" LIBRARY_NAME,
+     "/lib/arm-linux-gnueabihf/" LIBRARY_NAME},
 };
 
 /* Writes the path in a build tree: beside the command. */
 static bool find_beside(char path[PATH_MAX])
 {
     struct stat status;
-    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - sizeof(NAME));
+    ssize_t length =
+        readlink("/proc/self/exe", path, PATH_MAX - sizeof(LIBRARY_NAME));
     char *slash;
 
     if (length <= 0)
@@ -45,7 +48,7 @@ static bool find_beside(char path[PATH_MAX])
      * command need not be its user's. */
     if (stat(path, &status) < 0 || (status.st_mode & S_IWOTH) != 0)
         return false;
-    memcpy(slash, "/" NAME, sizeof("/" NAME));
+    memcpy(slash, "/" LIBRARY_NAME, sizeof("/" LIBRARY_NAME));
     return access(path, F_OK) == 0;
 }
 
@@ -64,7 +67,7 @@ static void find_twin(struct library *library)
                  pairs[i].twin);
         library->twin_kind = elf_kind(library->twin);
         if (library->twin_kind != 0 && library->twin_kind != library->kind) {
-            snprintf(library->entry, PATH_MAX, "%.*s/$LIB/" NAME, head,
+            snprintf(library->entry, PATH_MAX, "%.*s/$LIB/" LIBRARY_NAME, head,
                      library->path);
             return;
         }
@@ -107,8 +110,8 @@ static bool has_name(const char *word, size_t length)
     const char *slash = memrchr(word, '/', length);
     const char *name = slash == NULL ? word : slash + 1;
 
-    return (size_t)(word + length - name) == sizeof(NAME) - 1 &&
-           memcmp(name, NAME, sizeof(NAME) - 1) == 0;
+    return (size_t)(word + length - name) == sizeof(LIBRARY_NAME) - 1 &&
+           memcmp(name, LIBRARY_NAME, sizeof(LIBRARY_NAME) - 1) == 0;
 }
 
 bool library_is(const struct library *library, const char *word, size_t length)

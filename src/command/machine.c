@@ -20,10 +20,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME "/etc/ld.so.preload"
+#define PRELOAD_FILE "/etc/ld.so.preload"
 /* The new file is the lock, too: only root can open it, and when the one who
  * holds it is done it is the file itself, or gone. */
-#define BESIDE "/etc/.ld.so.preload.keepalive"
+#define NEW_FILE "/etc/.ld.so.preload.keepalive"
 
 enum { MOST = 65536 }; /* bytes; a file that is larger is something else */
 
@@ -36,8 +36,8 @@ struct file {
     char bytes[MOST];
 };
 
-/* What parts the words, in the loader's dl_main(). */
-static bool parts(char byte)
+/* Separators, as in the loader's dl_main(). */
+static bool is_separator(char byte)
 {
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == ':';
 }
@@ -51,7 +51,7 @@ static size_t next_word(const struct file *file, size_t *place)
     size_t end;
 
     while (*place < file->length &&
-           (parts(file->bytes[*place]) || file->bytes[*place] == '#')) {
+           (is_separator(file->bytes[*place]) || file->bytes[*place] == '#')) {
         if (file->bytes[*place] == '#')
             while (*place < file->length && file->bytes[*place] != '\n')
                 ++*place;
@@ -59,7 +59,7 @@ static size_t next_word(const struct file *file, size_t *place)
             ++*place;
     }
     end = *place;
-    while (end < file->length && !parts(file->bytes[end]) &&
+    while (end < file->length && !is_separator(file->bytes[end]) &&
            file->bytes[end] != '#')
         end++;
     return end - *place;
@@ -90,10 +90,10 @@ static void take_out(struct file *file, size_t place, size_t length)
     size_t to = place + length;
 
     while (from > 0 && file->bytes[from - 1] != '\n' &&
-           parts(file->bytes[from - 1]))
+           is_separator(file->bytes[from - 1]))
         from--;
     while (to < file->length && file->bytes[to] != '\n' &&
-           parts(file->bytes[to]))
+           is_separator(file->bytes[to]))
         to++;
     if (to < file->length && file->bytes[to] != '\n')
         from = place;
@@ -164,7 +164,7 @@ static const char *take_in(struct file *file, int fd)
 /* Reads the file, as the loader would. NULL, or a reason not to edit it. */
 static const char *read_file(struct file *file)
 {
-    int fd = open(NAME, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    int fd = open(PRELOAD_FILE, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     const char *reason = NULL;
     struct stat status;
 
@@ -175,7 +175,7 @@ static const char *read_file(struct file *file)
     } else if (errno != ENOENT) {
         reason = strerror(errno);
     }
-    if (lstat(NAME, &status) == 0 && S_ISLNK(status.st_mode))
+    if (lstat(PRELOAD_FILE, &status) == 0 && S_ISLNK(status.st_mode))
         reason = "is a symbolic link";
     return reason;
 }
@@ -186,16 +186,17 @@ static int lock(void)
     for (;;) {
         struct stat mine;
         struct stat there;
-        int fd = open(BESIDE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        int fd =
+            open(NEW_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
         if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &mine) < 0) {
-            warn("%s", BESIDE);
+            warn("%s", NEW_FILE);
             if (fd >= 0)
                 close(fd);
             return -1;
         }
         /* The one who had it may have renamed or removed it. */
-        if (lstat(BESIDE, &there) == 0 && mine.st_ino == there.st_ino &&
+        if (lstat(NEW_FILE, &there) == 0 && mine.st_ino == there.st_ino &&
             mine.st_dev == there.st_dev)
             return fd;
         close(fd);
@@ -218,18 +219,18 @@ static bool write_file(const struct file *file, int fd)
     bool done;
 
     if (file->length == 0) {
-        done = unlink(NAME) == 0 || errno == ENOENT;
+        done = unlink(PRELOAD_FILE) == 0 || errno == ENOENT;
         if (!done)
-            warn("%s", NAME);
+            warn("%s", PRELOAD_FILE);
     } else {
         done =
             ftruncate(fd, 0) == 0 &&
             pwrite(fd, file->bytes, file->length, 0) == (ssize_t)file->length &&
             fchown(fd, file->owner, file->group) == 0 &&
             fchmod(fd, file->mode) == 0 && fsync(fd) == 0 &&
-            rename(BESIDE, NAME) == 0;
+            rename(NEW_FILE, PRELOAD_FILE) == 0;
         if (!done)
-            warn("%s is left as it was", NAME);
+            warn("%s is left as it was", PRELOAD_FILE);
     }
     sync_directory();
     return done;
@@ -241,9 +242,9 @@ static int unlock(int fd, int status)
     struct stat mine;
     struct stat there;
 
-    if (fstat(fd, &mine) == 0 && lstat(BESIDE, &there) == 0 &&
+    if (fstat(fd, &mine) == 0 && lstat(NEW_FILE, &there) == 0 &&
         mine.st_ino == there.st_ino)
-        unlink(BESIDE);
+        unlink(NEW_FILE);
     close(fd);
     return status;
 }
@@ -256,7 +257,7 @@ static int begin(struct file *file)
 
     if (reason == NULL)
         return fd;
-    warnx("%s %s", NAME, reason);
+    warnx("%s %s", PRELOAD_FILE, reason);
     unlock(fd, 0);
     return -1;
 }
@@ -266,7 +267,7 @@ static void drop_blanks(struct file *file)
 {
     size_t place = 0;
 
-    while (place < file->length && parts(file->bytes[place]))
+    while (place < file->length && is_separator(file->bytes[place]))
         place++;
     if (place == file->length)
         file->length = 0;
@@ -325,7 +326,7 @@ static bool is_ready(const struct file *file, const struct library *library)
         return false;
     }
     if (other != NULL) {
-        warnx("%s already has another one: %.*s", NAME, length, other);
+        warnx("%s already has another one: %.*s", PRELOAD_FILE, length, other);
         return false;
     }
     for (int i = 0; i < check_count; i++)
@@ -333,7 +334,7 @@ static bool is_ready(const struct file *file, const struct library *library)
             warnx("%s", reason);
             return false;
         }
-    if (!prove(library, library->entry, reason)) {
+    if (!start_programs(library, library->entry, reason)) {
         warnx("with the library %s", reason);
         return false;
     }
@@ -350,17 +351,17 @@ static int switch_on(const struct library *library)
         return STATUS_FAILED;
     if (has_entry(&file, library)) {
         unlock(fd, 0);
-        if (prove(library, NULL, reason)) {
+        if (start_programs(library, NULL, reason)) {
             puts("already on");
             return 0;
         }
-        warnx("%s has the library already, but %s", NAME, reason);
+        warnx("%s has the library already, but %s", PRELOAD_FILE, reason);
         return STATUS_FAILED;
     }
     if (!is_ready(&file, library))
         return unlock(fd, STATUS_FAILED);
     if (!add_entry(&file, library)) {
-        warnx("%s is too large for a list of libraries", NAME);
+        warnx("%s is too large for a list of libraries", PRELOAD_FILE);
         return unlock(fd, STATUS_FAILED);
     }
     if (!write_file(&file, fd))
@@ -368,7 +369,7 @@ static int switch_on(const struct library *library)
     unlock(fd, 0);
     /* This program runs, so it can still take the entry out if no other does
      * any more. */
-    if (!prove(library, NULL, reason)) {
+    if (!start_programs(library, NULL, reason)) {
         warnx("with the library %s%s", reason,
               take_out_entry(library) == 0 ? "; taken out again" : "");
         return STATUS_FAILED;
@@ -394,7 +395,7 @@ static int print_status(const struct library *library)
     bool well = fault == NULL;
     size_t length;
 
-    printf("%s %s\n", NAME,
+    printf("%s %s\n", PRELOAD_FILE,
            fault != NULL ? fault
            : file.there  ? "holds"
                          : "is not there");
@@ -414,10 +415,11 @@ static int print_status(const struct library *library)
 
         well = print_check(checks[i].name, passes, reason) && well;
     }
-    well = print_check("programs start and have it",
-                       prove(library, on ? NULL : library->entry, reason),
-                       reason) &&
-           well;
+    well =
+        print_check("programs start and have it",
+                    start_programs(library, on ? NULL : library->entry, reason),
+                    reason) &&
+        well;
     printf("keepalive is %s for the whole machine%s\n", on ? "on" : "off",
            on && !well ? ", but see above" : "");
     if (!on)
@@ -425,7 +427,7 @@ static int print_status(const struct library *library)
     return well ? 0 : GLOBAL_BROKEN;
 }
 
-int global(const char *what)
+int switch_machine(const char *what)
 {
     static const struct {
         const char *name;

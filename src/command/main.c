@@ -2,9 +2,8 @@
  * main.c - the command line of keepalive; runs a command
  * SPDX-License-Identifier: MIT
  *
- * The flags that set a value become "VARIABLE=value", which is the environment
- * of a command and, through keepalive_settings(), what is done to the sockets
- * of a running process. A new one is a row in the table of flags.
+ * A flag that sets a value becomes "VARIABLE=value". That is put into the
+ * environment of a command or, by keepalive_settings(), set on open sockets.
  */
 #include "command.h"
 
@@ -17,106 +16,125 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* What keepalive is asked to do; a bit each. */
+enum mode { RUN = 1, SOCKETS = 2, MACHINE = 4, ANY = RUN | SOCKETS | MACHINE };
+
+static const struct mode_name {
+    enum mode mode;
+    char flag; /* that asks for it; 0: none does */
+    const char *name;
+} mode_names[] = {
+    {SOCKETS, 'p', "-p"},
+    {MACHINE, 'g', "--global"},
+    {RUN, 0, "a command"},
+};
+
+enum { NONE = -1, RANGE = 64 };
+
+/*
+ * The flags. One that has a row of keepalive_options sets its value: to the
+ * argument or, where it takes none, to its own name. Those that take an
+ * argument are also the columns of tables and JSON, in this order, after
+ * SWITCH.
+ */
 static const struct flag {
+    int row;
     char letter;
     const char *name;
-    const char *argument; /* what --help calls it; NULL: takes none */
-    const char *variable; /* what it sets: a row of keepalive_options */
-    const char *value;    /* what it sets it to, where it takes no argument */
+    const char *argument; /* as --help shows it; NULL: takes none */
     const char *help;
+    unsigned modes; /* in which it has a meaning */
 } flags[] = {
-    {'t', "idle", "SECONDS", "KEEPIDLE", NULL, "idle time before a probe"},
-    {'i', "interval", "SECONDS", "KEEPINTVL", NULL, "from probe to probe"},
-    {'c', "count", "PROBES", "KEEPCNT", NULL, "probes without an answer"},
-    {'u', "timeout", "SECONDS", "KEEPTIMEOUT", NULL, "data without an answer"},
-    {'o', "off", NULL, "KEEPALIVE", "off", "no keepalive"},
-    {'f', "force", NULL, "KEEPALIVE", "force", "the command cannot change it"},
-    {'p', "pid", NULL, NULL, NULL, "the sockets of running processes"},
-    {'g', "global", "on|off|status", NULL, NULL, "the whole machine"},
-    {'j', "json", NULL, NULL, NULL, "with -p: print JSON"},
-    {'q', "quiet", NULL, NULL, NULL, "no word on commands out of reach"},
-    {'h', "help", NULL, NULL, NULL, "print this"},
-    {'V', "version", NULL, NULL, NULL, "print the version"},
+    {IDLE, 't', "idle", "TIME", "idle time before a probe", RUN | SOCKETS},
+    {INTERVAL, 'i', "interval", "TIME", "time between probes", RUN | SOCKETS},
+    {COUNT, 'c', "count", "PROBES", "unanswered probes before giving up",
+     RUN | SOCKETS},
+    {TIMEOUT, 'u', "timeout", "TIME", "time without acknowledgement of data",
+     RUN | SOCKETS},
+    {SWITCH, 'o', "off", NULL, "no keepalive", RUN | SOCKETS},
+    {SWITCH, 'f', "force", NULL, "the command cannot change the values", RUN},
+    {NONE, 'p', "pid", NULL, "the sockets of running processes", SOCKETS},
+    {NONE, 'g', "global", "on|off|status", "the whole machine", MACHINE},
+    {NONE, 'j', "json", NULL, "print JSON", SOCKETS},
+    {NONE, 'q', "quiet", NULL, "no warning if the command is out of reach",
+     RUN},
+    {NONE, 'h', "help", NULL, "print this", ANY},
+    {NONE, 'V', "version", NULL, "print the version", ANY},
 };
 
 enum { FLAGS = sizeof(flags) / sizeof(*flags) };
 
-/* What the command line asks for. */
+/* The command line. */
 struct request {
-    const char *global;
-    bool processes;
-    bool json;
-    bool quiet;
-    bool help;
-    bool version;
+    const char *given[FLAGS];          /* argument or name; NULL: not given */
     char *settings[KEEPALIVE_OPTIONS]; /* "VARIABLE=value", or NULL */
     char **operands;
     int count;
 };
 
-static int row_of(const char *variable)
+int find_column(int column, const char **name)
 {
-    int row = 0;
-
-    while (strcmp(keepalive_options[row].variable, variable) != 0)
-        row++;
-    return row;
+    *name = "keepalive";
+    for (int i = 0; column > 0 && i < FLAGS; i++)
+        if (flags[i].row != NONE && flags[i].argument != NULL &&
+            --column == 0) {
+            *name = flags[i].name;
+            return flags[i].row;
+        }
+    return SWITCH;
 }
 
-/* Takes the value of a flag where it is one. */
-static bool set(struct request *request, const struct flag *flag,
-                const char *value)
+/* The argument of a flag, or its name; NULL if it was not given. */
+static const char *find_given(const struct request *request, char letter)
 {
-    int row = row_of(flag->variable);
+    for (int i = 0; i < FLAGS; i++)
+        if (flags[i].letter == letter)
+            return request->given[i];
+    return NULL;
+}
+
+/* "1 to 32767 seconds" */
+static void write_range(char text[RANGE], int row)
+{
     const struct keepalive_option *option = &keepalive_options[row];
+
+    snprintf(text, RANGE, "%d to %d%s%s", option->least, option->most,
+             option->unit[0] != '\0' ? " " : "", option->unit);
+}
+
+/* Notes the value that a flag sets, if it is one. */
+static bool note_setting(struct request *request, const struct flag *flag,
+                         const char *value)
+{
+    char **setting = &request->settings[flag->row];
+    char range[RANGE];
     int number;
 
-    if (!keepalive_parse(option, value, &number)) {
-        warnx("--%s: '%s' is not a whole number from %d to %d", flag->name,
-              value, option->least, option->most);
+    if (!keepalive_parse(flag->row, value, &number)) {
+        write_range(range, flag->row);
+        warnx("--%s: '%s' is not a value from %s", flag->name, value, range);
         return false;
     }
-    free(request->settings[row]);
-    if (asprintf(&request->settings[row], "%s=%s", flag->variable, value) < 0) {
-        request->settings[row] = NULL;
+    free(*setting);
+    if (asprintf(setting, "%s=%s", keepalive_options[flag->row].variable,
+                 value) < 0) {
+        *setting = NULL;
         warn(NULL);
         return false;
     }
     return true;
 }
 
-static const struct flag *flag_of(int letter)
+/* Notes a flag; false, with a line on standard error, if its value is bad. */
+static bool note_flag(struct request *request, int letter)
 {
-    for (int i = 0; i < FLAGS; i++)
-        if (flags[i].letter == letter)
-            return &flags[i];
-    return NULL;
-}
+    int i = 0;
 
-static bool take(struct request *request, const struct flag *flag)
-{
-    if (flag->variable != NULL)
-        return set(request, flag, flag->value != NULL ? flag->value : optarg);
-    switch (flag->letter) {
-    case 'p':
-        request->processes = true;
-        break;
-    case 'g':
-        request->global = optarg;
-        break;
-    case 'j':
-        request->json = true;
-        break;
-    case 'q':
-        request->quiet = true;
-        break;
-    case 'h':
-        request->help = true;
-        break;
-    default:
-        request->version = true;
-    }
-    return true;
+    while (flags[i].letter != letter)
+        i++;
+    request->given[i] = flags[i].argument != NULL ? optarg : flags[i].name;
+    return flags[i].row == NONE ||
+           note_setting(request, &flags[i], request->given[i]);
 }
 
 /* Reads the flags; false, with a line on standard error, at a bad one. */
@@ -140,14 +158,15 @@ static bool read_flags(struct request *request, int argc, char *argv[])
         if (letter == '?')
             return false;
         if (letter != -1) {
-            if (!take(request, flag_of(letter)))
+            if (!note_flag(request, letter))
                 return false;
             continue;
         }
-        /* Flags may stand behind the number of a process, but those behind a
-         * command are its own. What is over with is room for operands. */
-        while (optind < argc && (!request->processes || *argv[optind] != '-' ||
-                                 argv[optind][1] == '\0'))
+        /* Flags may follow the number of a process, but what follows a command
+         * is its own. Entries of argv already read are reused for operands. */
+        while (optind < argc &&
+               (find_given(request, 'p') == NULL || *argv[optind] != '-' ||
+                argv[optind][1] == '\0'))
             request->operands[request->count++] = argv[optind++];
         if (optind == argc)
             break;
@@ -158,13 +177,13 @@ static bool read_flags(struct request *request, int argc, char *argv[])
 
 static bool is_off(const struct request *request)
 {
-    const char *setting = request->settings[0];
+    const char *setting = request->settings[SWITCH];
 
     return setting != NULL && strcmp(setting, "KEEPALIVE=off") == 0;
 }
 
 /* Puts the library in front of LD_PRELOAD, once; the rest stays. */
-static bool preload(const struct library *library)
+static bool preload_library(const struct library *library)
 {
     const char *old = getenv("LD_PRELOAD");
     const char *word = old != NULL ? old : "";
@@ -194,19 +213,19 @@ static bool preload(const struct library *library)
     return done;
 }
 
-/* A KEEPALIVE=off of the environment is not meant for this command. */
-static bool switch_on(void)
+/* A KEEPALIVE=off in the environment is not meant for this command. */
+static bool enable_keepalive(void)
 {
     const char *old = getenv("KEEPALIVE");
     int value = KEEPALIVE_ON;
 
     if (old != NULL)
-        keepalive_parse(&keepalive_options[0], old, &value);
+        keepalive_parse(SWITCH, old, &value);
     return value == KEEPALIVE_FORCE || setenv("KEEPALIVE", "on", 1) == 0;
 }
 
-/* Becomes the command. Returns only where that fails. */
-static int run(struct request *request)
+/* Becomes the command. Returns, with a status, only if that fails. */
+static int run_command(const struct request *request)
 {
     char *const *command = request->operands;
     struct library library;
@@ -219,9 +238,10 @@ static int run(struct request *request)
             warnx("%s: %s", library.path, library.fault);
             return STATUS_FAILED;
         }
-        if (!request->quiet && program_obstacle(obstacle, command, &library))
+        if (find_given(request, 'q') == NULL &&
+            program_obstacle(obstacle, command, &library))
             warnx("%s", obstacle);
-        if (!preload(&library) || !switch_on()) {
+        if (!preload_library(&library) || !enable_keepalive()) {
             warn(NULL);
             return STATUS_FAILED;
         }
@@ -235,7 +255,7 @@ static int run(struct request *request)
     return status;
 }
 
-static int settings_given(const struct request *request)
+static int count_settings(const struct request *request)
 {
     int given = 0;
 
@@ -244,8 +264,8 @@ static int settings_given(const struct request *request)
     return given;
 }
 
-/* What the flags do to a socket that is there already. */
-static struct keepalive wanted(struct request *request)
+/* What the flags do to a socket that is open. */
+static struct keepalive settings_wanted(const struct request *request)
 {
     struct keepalive settings = {.count = 0};
     const char *bad[KEEPALIVE_OPTIONS];
@@ -255,7 +275,7 @@ static struct keepalive wanted(struct request *request)
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         if (request->settings[i] != NULL)
             environment[count++] = request->settings[i];
-    if (is_off(request)) /* for a new socket this is to do nothing */
+    if (is_off(request)) /* on a new socket this sets nothing */
         settings = (struct keepalive){
             .count = 1, .values = {{SOL_SOCKET, SO_KEEPALIVE, 0}}};
     else if (count > 0)
@@ -273,60 +293,83 @@ static void print_help(void)
     for (int i = 0; i < FLAGS; i++) {
         const struct flag *flag = &flags[i];
         int width = printf("  -%c, --%s", flag->letter, flag->name);
+        char range[RANGE];
 
         if (flag->argument != NULL)
             width += printf(" %s", flag->argument);
         printf("%*s%s", 30 - width, "", flag->help);
-        if (flag->argument != NULL && flag->variable != NULL) {
-            const struct keepalive_option *option =
-                &keepalive_options[row_of(flag->variable)];
-
-            printf(", %d to %d", option->least, option->most);
+        if (flag->argument != NULL && flag->row != NONE) {
+            write_range(range, flag->row);
+            printf(", %s", range);
         }
         putchar('\n');
     }
-    puts("\nSee keepalive(1).");
+    puts("\nA TIME is in seconds, or has s, m or h behind it.\n"
+         "\nExamples:\n"
+         "  keepalive -t 4m ssh host      first probe after 4 idle minutes\n"
+         "  keepalive -t 60 -p 1234       the same for a process that runs\n"
+         "\nExit status: the command's own; 125 if keepalive fails, 126 if the "
+         "command\ncannot be run, 127 if it is not found. With -p: 1 a process "
+         "has ended, 2 one\nis out of reach, 3 the kernel refused a value. "
+         "See keepalive(1).");
 }
 
-static int answer(struct request *request)
+static const struct mode_name *find_mode(const struct request *request)
 {
+    const struct mode_name *mode = mode_names;
+
+    while (mode->flag != 0 && find_given(request, mode->flag) == NULL)
+        mode++;
+    return mode;
+}
+
+/* A flag that would have no effect is refused. */
+static bool check_flags(const struct request *request,
+                        const struct mode_name *mode)
+{
+    for (int i = 0; i < FLAGS; i++)
+        if (request->given[i] != NULL && (flags[i].modes & mode->mode) == 0) {
+            warnx("--%s cannot be used with %s", flags[i].name, mode->name);
+            return false;
+        }
+    return true;
+}
+
+static int answer_request(const struct request *request)
+{
+    const struct mode_name *mode = find_mode(request);
     struct keepalive settings;
 
-    if (request->help || request->version) {
-        if (request->help)
-            print_help();
-        else
-            puts("keepalive " KEEPALIVE_VERSION);
+    if (find_given(request, 'h') != NULL) {
+        print_help();
         return 0;
     }
-    if (request->global != NULL) {
-        if (request->count == 0 && !request->processes)
-            return global(request->global);
-        warnx("--global stands alone");
+    if (find_given(request, 'V') != NULL) {
+        puts("keepalive " KEEPALIVE_VERSION);
+        return 0;
+    }
+    if (!check_flags(request, mode))
+        return STATUS_FAILED;
+    if (mode->mode == MACHINE && request->count > 0) {
+        warnx("--global: '%s' is one word too many", request->operands[0]);
         return STATUS_FAILED;
     }
-    if (request->json && !request->processes) {
-        warnx("--json goes with -p");
-        return STATUS_FAILED;
-    }
+    if (mode->mode == MACHINE)
+        return switch_machine(find_given(request, 'g'));
     if (request->count == 0) {
         warnx("no %s given; see keepalive --help",
-              request->processes ? "process" : "command");
+              mode->mode == SOCKETS ? "process" : "command");
         return STATUS_FAILED;
     }
-    if (!request->processes)
-        return run(request);
-    settings = wanted(request);
-    if (is_off(request) && settings_given(request) > 1) {
-        warnx("--off stands alone with -p");
+    if (mode->mode == RUN)
+        return run_command(request);
+    settings = settings_wanted(request);
+    if (is_off(request) && count_settings(request) > 1) {
+        warnx("--off cannot be used with values and -p");
         return STATUS_FAILED;
     }
-    if (settings.force) {
-        warnx("--force goes with a command: a running process is not held");
-        return STATUS_FAILED;
-    }
-    return processes(request->operands, request->count, &settings,
-                     request->json);
+    return show_processes(request->operands, request->count, &settings,
+                          find_given(request, 'j') != NULL);
 }
 
 int main(int argc, char *argv[])
@@ -334,11 +377,11 @@ int main(int argc, char *argv[])
     struct request request = {.operands = argv + 1};
     int status;
 
-    if (argc == 1 && strcmp(argv[0], PROBE) == 0)
-        return probe();
+    if (argc == 1 && strcmp(argv[0], TRIAL_PROBE) == 0)
+        return run_trial_probe();
     if (argc == 0 || !read_flags(&request, argc, argv))
         return STATUS_FAILED;
-    status = answer(&request);
+    status = answer_request(&request);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         warn("standard output");
         return STATUS_FAILED;

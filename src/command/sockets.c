@@ -33,20 +33,6 @@
 #define SYS_pidfd_getfd 438
 #endif
 
-/* What is shown of a socket, in this order. */
-static const struct column {
-    const char *name;
-    int level; /* level and option as in getsockopt(2) */
-    int option;
-    int scale; /* the kernel's value for one that is shown */
-} columns[] = {
-    {"keepalive", SOL_SOCKET, SO_KEEPALIVE, 1},
-    {"idle", IPPROTO_TCP, TCP_KEEPIDLE, 1},
-    {"interval", IPPROTO_TCP, TCP_KEEPINTVL, 1},
-    {"count", IPPROTO_TCP, TCP_KEEPCNT, 1},
-    {"timeout", IPPROTO_TCP, TCP_USER_TIMEOUT, 1000},
-};
-
 /* tcpi_state, numbered as in the kernel's include/net/tcp_states.h */
 static const char *const states[] = {
     "unknown",    "established", "syn-sent",  "syn-recv",
@@ -55,7 +41,6 @@ static const char *const states[] = {
 };
 
 enum {
-    COLUMNS = sizeof(columns) / sizeof(*columns),
     STATES = sizeof(states) / sizeof(*states),
     ADDRESS = INET6_ADDRSTRLEN + sizeof("[]:65535"),
     CELL = 64,
@@ -70,8 +55,8 @@ struct row {
     unsigned char state;
     char local[ADDRESS];
     char remote[ADDRESS]; /* empty: not connected */
-    int before[COLUMNS];
-    int after[COLUMNS];
+    int before[KEEPALIVE_OPTIONS];
+    int after[KEEPALIVE_OPTIONS];
     long next; /* ticks to the next probe, or UNKNOWN */
 };
 
@@ -104,10 +89,11 @@ static int value_of(int fd, int level, int option)
     return getsockopt(fd, level, option, &value, &size) == 0 ? value : UNKNOWN;
 }
 
-static void read_values(int fd, int values[COLUMNS])
+static void read_values(int fd, int values[KEEPALIVE_OPTIONS])
 {
-    for (int i = 0; i < COLUMNS; i++)
-        values[i] = value_of(fd, columns[i].level, columns[i].option);
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        values[i] = value_of(fd, keepalive_options[i].level,
+                             keepalive_options[i].option);
 }
 
 typedef int name_call(int fd, struct sockaddr *address, socklen_t *size);
@@ -151,9 +137,9 @@ static unsigned char state_of(int fd)
 static bool is_refused(const struct row *row, const struct keepalive *wanted)
 {
     for (int i = 0; i < wanted->count; i++)
-        for (int j = 0; j < COLUMNS; j++)
-            if (columns[j].level == wanted->values[i].level &&
-                columns[j].option == wanted->values[i].option &&
+        for (int j = 0; j < KEEPALIVE_OPTIONS; j++)
+            if (keepalive_options[j].level == wanted->values[i].level &&
+                keepalive_options[j].option == wanted->values[i].option &&
                 row->after[j] != UNKNOWN &&
                 row->after[j] != wanted->values[i].value)
                 return true;
@@ -410,14 +396,14 @@ static int add_process(struct table *table, const char *name,
 }
 
 /* How a value is shown. */
-static void show_value(char text[CELL], int column, int value, bool json)
+static void show_value(char text[CELL], int row, int value, bool json)
 {
     static const char *const words[2][2] = {{"off", "on"}, {"false", "true"}};
-    int scale = columns[column].scale;
+    int scale = keepalive_options[row].scale;
 
     if (value == UNKNOWN)
         snprintf(text, CELL, "%s", json ? "null" : "-");
-    else if (column == 0)
+    else if (row == SWITCH)
         snprintf(text, CELL, "%s", words[json][value != 0]);
     else
         snprintf(text, CELL, "%.*f", value % scale == 0 ? 0 : 3,
@@ -440,7 +426,7 @@ enum {
     REMOTE,
     STATE,
     VALUES,
-    NEXT = VALUES + COLUMNS,
+    NEXT = VALUES + KEEPALIVE_OPTIONS,
     CELLS
 };
 
@@ -452,13 +438,15 @@ static void show_row(char cells[CELLS][CELL], const struct row *row)
     snprintf(cells[REMOTE], CELL, "%s",
              row->remote[0] != '\0' ? row->remote : "-");
     snprintf(cells[STATE], CELL, "%s", states[row->state]);
-    for (int i = 0; i < COLUMNS; i++) {
-        bool changed = row->before[i] != row->after[i];
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        const char *name;
+        int option = find_column(i, &name);
+        bool changed = row->before[option] != row->after[option];
         char before[CELL];
         char after[CELL];
 
-        show_value(after, i, row->after[i], false);
-        show_value(before, i, row->before[i], false);
+        show_value(after, option, row->after[option], false);
+        show_value(before, option, row->before[option], false);
         snprintf(cells[VALUES + i], CELL, "%.20s%s%.20s", changed ? before : "",
                  changed ? "->" : "", after);
     }
@@ -481,8 +469,12 @@ static void print_table(const struct table *table)
 
     if (table->count == 0)
         return;
-    for (int i = 0; i < COLUMNS; i++)
-        snprintf(heads[VALUES + i], CELL, "%s", columns[i].name);
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        const char *name;
+
+        find_column(i, &name);
+        snprintf(heads[VALUES + i], CELL, "%s", name);
+    }
     snprintf(heads[NEXT], CELL, "next");
     for (int i = 0; i < CELLS; i++)
         widths[i] = (int)strlen(heads[i]);
@@ -509,19 +501,25 @@ static void print_json_row(const struct row *row, bool changes)
            row->pid, row->fd, row->local);
     printf(row->remote[0] != '\0' ? "\"%s\"" : "null%s", row->remote);
     printf(", \"state\": \"%s\"", states[row->state]);
-    for (int i = 0; i < COLUMNS; i++) {
-        show_value(text, i, row->after[i], true);
-        printf(", \"%s\": %s", columns[i].name, text);
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        const char *name;
+        int option = find_column(i, &name);
+
+        show_value(text, option, row->after[option], true);
+        printf(", \"%s\": %s", name, text);
     }
     show_next(text, row, true);
     printf(", \"next\": %s", text);
     if (changes)
         printf(", \"before\": {");
-    for (int i = 0; changes && i < COLUMNS; i++) {
-        if (row->before[i] == row->after[i])
+    for (int i = 0; changes && i < KEEPALIVE_OPTIONS; i++) {
+        const char *name;
+        int option = find_column(i, &name);
+
+        if (row->before[option] == row->after[option])
             continue;
-        show_value(text, i, row->before[i], true);
-        printf("%s\"%s\": %s", comma, columns[i].name, text);
+        show_value(text, option, row->before[option], true);
+        printf("%s\"%s\": %s", comma, name, text);
         comma = ", ";
     }
     printf(changes ? "}}" : "}");
@@ -537,8 +535,8 @@ static void print_json(const struct table *table, bool changes)
     puts("\n]");
 }
 
-int processes(char *const pids[], int count, const struct keepalive *wanted,
-              bool json)
+int show_processes(char *const pids[], int count,
+                   const struct keepalive *wanted, bool json)
 {
     struct table table = {0};
     int worst = 0;

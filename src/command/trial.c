@@ -32,7 +32,7 @@ static const char *const directories[] = {
 enum { DIRECTORIES = sizeof(directories) / sizeof(*directories) };
 
 /* Finds a program, a set-user-ID one where that is wanted. */
-static bool find(const char *name, bool privileged, char path[PATH_MAX])
+static bool find_program(const char *name, bool privileged, char path[PATH_MAX])
 {
     for (int i = 0; i < DIRECTORIES; i++) {
         struct stat status;
@@ -46,8 +46,8 @@ static bool find(const char *name, bool privileged, char path[PATH_MAX])
 }
 
 /* Becomes the program, in the child. */
-static void become(const char *path, char *const arguments[], const char *entry,
-                   int standard_error)
+static void become_program(const char *path, char *const arguments[],
+                           const char *entry, int standard_error)
 {
     char preload[PATH_MAX + sizeof("LD_PRELOAD=")];
     char *environment[] = {"PATH=/usr/bin:/usr/sbin:/bin:/sbin", "LC_ALL=C",
@@ -67,8 +67,8 @@ static void become(const char *path, char *const arguments[], const char *entry,
 }
 
 /* Runs a program to its end. Returns the status of waitpid(2). */
-static int run(const char *path, char *const arguments[], const char *entry,
-               char said[SAID])
+static int run_program(const char *path, char *const arguments[],
+                       const char *entry, char said[SAID])
 {
     size_t length = 0;
     int ends[2];
@@ -80,7 +80,7 @@ static int run(const char *path, char *const arguments[], const char *entry,
         return -1;
     child = fork();
     if (child == 0)
-        become(path, arguments, entry, ends[1]);
+        become_program(path, arguments, entry, ends[1]);
     close(ends[1]);
     while (child > 0) {
         char rest[SAID];
@@ -105,7 +105,7 @@ static bool ends_well(const char *path, char *const arguments[],
                       const char *entry, char reason[REASON])
 {
     char said[SAID];
-    int status = run(path, arguments, entry, said);
+    int status = run_program(path, arguments, entry, said);
 
     if (status == 0 && said[0] == '\0')
         return true;
@@ -131,7 +131,7 @@ static bool fails_anyway(const char *path, char *const arguments[],
 
     if (entry != NULL)
         return !ends_well(path, arguments, NULL, reason);
-    status = run(path, arguments, NULL, said);
+    status = run_program(path, arguments, NULL, said);
     return WIFEXITED(status) && WEXITSTATUS(status) != STATUS_NOT_FOUND &&
            said[0] != '\0' && strstr(said, "ld.so") == NULL &&
            strstr(said, "libkeepalive") == NULL;
@@ -197,10 +197,10 @@ static bool prove_narrow(const struct library *library, const char *entry,
 static bool prove_probe(const struct library *library, const char *entry,
                         char reason[REASON])
 {
-    char *arguments[] = {PROBE, NULL};
+    char *arguments[] = {TRIAL_PROBE, NULL};
     char path[PATH_MAX];
     char said[SAID];
-    int status = run("/proc/self/exe", arguments, entry, said);
+    int status = run_program("/proc/self/exe", arguments, entry, said);
 
     said[strcspn(said, "\n")] = '\0';
     if (realpath(library->path, path) == NULL)
@@ -217,13 +217,13 @@ static bool prove_probe(const struct library *library, const char *entry,
     return false;
 }
 
-bool prove(const struct library *library, const char *entry,
-           char reason[REASON])
+bool start_programs(const struct library *library, const char *entry,
+                    char reason[REASON])
 {
     char path[PATH_MAX];
 
     for (size_t i = 0; i < sizeof(proofs) / sizeof(*proofs); i++)
-        if (find(proofs[i].arguments[0], proofs[i].privileged, path) &&
+        if (find_program(proofs[i].arguments[0], proofs[i].privileged, path) &&
             !ends_well(path, proofs[i].arguments, entry, reason) &&
             !fails_anyway(path, proofs[i].arguments, entry))
             return false;
@@ -253,7 +253,7 @@ static void print_mapped(void)
         fclose(maps);
 }
 
-int probe(void)
+int run_trial_probe(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     int value = 0;

@@ -1,8 +1,9 @@
 /*
- * apply.c - is it a TCP socket? settings to setsockopt(2) on one descriptor
+ * apply.c - settings to setsockopt(2) on one descriptor
  * SPDX-License-Identifier: MIT
  */
 #include "keepalive.h"
+#include "syscall.h"
 
 void keepalive_apply(const struct keepalive *settings, int fd)
 {
@@ -13,7 +14,7 @@ void keepalive_apply(const struct keepalive *settings, int fd)
                               (long)&v->value, sizeof(v->value));
 }
 
-/* An option of the socket layer; -1 where fd is no socket. */
+/* An option of the socket layer; -1 if fd is not a socket. */
 static int socket_option(int fd, int option)
 {
     int value = -1;

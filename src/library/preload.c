@@ -8,6 +8,7 @@
  * vfork(2) and in a child forked by one of many threads.
  */
 #include "keepalive.h"
+#include "syscall.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -104,13 +105,13 @@ static bool read_settings(struct keepalive *settings,
             keepalive_settings(settings, NULL, bad));
 }
 
-COLD static void report(const struct keepalive_option *option, const char *text)
+COLD static void report(int row, const char *text)
 {
     struct pollfd standard_error = {STDERR_FILENO, POLLOUT, 0};
     struct timespec now = {0, 0};
     uint64_t limit[] = {UINT64_MAX, UINT64_MAX}; /* of both: infinite */
     char line[KEEPALIVE_COMPLAINT];
-    size_t size = keepalive_complaint(line, option, text);
+    size_t size = keepalive_complaint(line, row, text);
 
     /* A pipe that is full would stop the program here, one that has no reader
      * would end it with SIGPIPE, a file that may not grow with SIGXFSZ: then
@@ -135,7 +136,7 @@ __attribute__((constructor)) static void load(void)
     if (read_settings(&loaded.settings, bad))
         for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
             if (bad[i] != NULL)
-                report(&keepalive_options[i], bad[i]);
+                report(i, bad[i]);
     loaded.next_socket = plain_socket;
     loaded.next_setsockopt = plain_setsockopt;
     find_next("socket", &loaded.next_socket);

@@ -1,10 +1,10 @@
 /*
- * settings.c - environment to settings: parsing, ranges, what is wrong
+ * settings.c - environment to settings: parsing, ranges, complaints
  * SPDX-License-Identifier: MIT
  *
- * Nothing here comes from <stdio.h> or <stdlib.h>: this code runs inside
- * every program, before main() and perhaps inside a signal handler, and
- * strtol(3) would accept blanks and signs and obey a locale.
+ * Uses nothing from <stdio.h> or <stdlib.h>: this code runs inside every
+ * program, before main() and perhaps in a signal handler, and strtol(3) would
+ * accept blanks and signs and obey the locale.
  */
 #include "keepalive.h"
 
@@ -12,26 +12,30 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#define SECONDS "seconds"
+
 const struct keepalive_option keepalive_options[KEEPALIVE_OPTIONS] = {
-    {"KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, KEEPALIVE_OFF, KEEPALIVE_FORCE, 1},
-    {"KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 1, 127, 1},
-    {"KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767, 1},
-    {"KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767, 1},
-    {"KEEPTIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT, 1, 2147483, 1000},
+    [SWITCH] = {"KEEPALIVE", "", SOL_SOCKET, SO_KEEPALIVE, KEEPALIVE_OFF,
+                KEEPALIVE_FORCE, 1},
+    [COUNT] = {"KEEPCNT", "probes", IPPROTO_TCP, TCP_KEEPCNT, 1, 127, 1},
+    [IDLE] = {"KEEPIDLE", SECONDS, IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767, 1},
+    [INTERVAL] = {"KEEPINTVL", SECONDS, IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767,
+                  1},
+    [TIMEOUT] = {"KEEPTIMEOUT", SECONDS, IPPROTO_TCP, TCP_USER_TIMEOUT, 1,
+                 2147483, 1000},
 };
 
-/* The values of the switch, each at the index of its word. */
-static const char words[][6] = {"off", "on", "force"};
+/* The words for the values of row SWITCH. */
+static const char words[][6] = {
+    [KEEPALIVE_OFF] = "off",
+    [KEEPALIVE_ON] = "on",
+    [KEEPALIVE_FORCE] = "force",
+};
 
 enum { SHOWN = 64 }; /* bytes of a bad value that a complaint shows */
 
-static bool is_switch(const struct keepalive_option *option)
-{
-    return option->level == SOL_SOCKET;
-}
-
 /* Compares without regard to the case of ASCII letters, in any locale. */
-static bool same_word(const char *word, const char *text)
+static bool is_word(const char *word, const char *text)
 {
     for (; *word != '\0'; word++, text++)
         if (*word != (*text >= 'A' && *text <= 'Z' ? *text + 32 : *text))
@@ -39,45 +43,77 @@ static bool same_word(const char *word, const char *text)
     return *text == '\0';
 }
 
-static bool parse_word(const struct keepalive_option *option, const char *text,
-                       int *value)
+static bool is_digit(char c)
 {
-    for (int i = option->least; i <= option->most; i++)
-        if (same_word(words[i], text)) {
+    return c >= '0' && c <= '9';
+}
+
+/*
+ * Other programs have a variable KEEPALIVE, too, with a number of seconds. To
+ * them a number of 1 or more means that keepalive is on.
+ */
+static bool is_positive(const char *text)
+{
+    bool positive = false;
+
+    for (; is_digit(*text); text++)
+        positive = positive || *text != '0';
+    return positive && *text == '\0';
+}
+
+static bool parse_word(const char *text, int *value)
+{
+    for (int i = KEEPALIVE_OFF; i <= KEEPALIVE_FORCE; i++)
+        if (is_word(words[i], text)) {
             *value = i;
             return true;
         }
-    return false;
+    if (!is_positive(text))
+        return false;
+    *value = KEEPALIVE_ON;
+    return true;
+}
+
+/* The seconds in the unit of time that `text` is; 0 if it is none. */
+static int seconds_in(const char *text)
+{
+    if (text[0] == '\0' || text[1] != '\0')
+        return 0;
+    return text[0] == 's' ? 1 : text[0] == 'm' ? 60 : text[0] == 'h' ? 3600 : 0;
 }
 
 static bool parse_number(const struct keepalive_option *option,
                          const char *text, int *value)
 {
+    const char *digits = text;
     int number = 0;
+    int factor = 1;
 
-    for (; *text != '\0'; text++) {
-        if (*text < '0' || *text > '9')
-            return false;
+    for (; is_digit(*text); text++) {
         number = 10 * number + (*text - '0');
-        /* Here, not behind the loop: a long row of digits must not overflow. */
+        /* Checked here, so that a long row of digits does not overflow. */
         if (number > option->most)
             return false;
     }
-    if (number < option->least)
+    if (text == digits)
         return false;
-    *value = number;
+    if (*text != '\0')
+        factor = is_word(SECONDS, option->unit) ? seconds_in(text) : 0;
+    if (factor == 0 || number > option->most / factor ||
+        number * factor < option->least)
+        return false;
+    *value = number * factor;
     return true;
 }
 
-bool keepalive_parse(const struct keepalive_option *option, const char *text,
-                     int *value)
+bool keepalive_parse(int row, const char *text, int *value)
 {
-    return is_switch(option) ? parse_word(option, text, value)
-                             : parse_number(option, text, value);
+    return row == SWITCH ? parse_word(text, value)
+                         : parse_number(&keepalive_options[row], text, value);
 }
 
-/* What stands behind the prefix in the text; NULL where it is not one. */
-static const char *behind(const char *prefix, const char *text)
+/* What follows the prefix in the text; NULL if the text begins otherwise. */
+static const char *skip_prefix(const char *prefix, const char *text)
 {
     for (; *prefix != '\0'; prefix++, text++)
         if (*prefix != *text)
@@ -85,23 +121,19 @@ static const char *behind(const char *prefix, const char *text)
     return text;
 }
 
-bool keepalive_settings(struct keepalive *settings, char *const *environment,
-                        const char *bad[KEEPALIVE_OPTIONS])
+/* Finds the value of each variable, in one pass. False if there is none. */
+static bool find_texts(const char *texts[KEEPALIVE_OPTIONS],
+                       char *const *environment)
 {
     static const char common[] = "KEEP"; /* begins every variable's name */
-    const char *texts[KEEPALIVE_OPTIONS] = {NULL};
-    /* 0 leaves an option alone; the switch is on unless told otherwise. */
-    int values[KEEPALIVE_OPTIONS] = {KEEPALIVE_ON};
     bool found = false;
 
     for (; environment != NULL && *environment != NULL; environment++) {
-        const char *rest = behind(common, *environment);
+        const char *rest = skip_prefix(common, *environment);
 
-        if (rest == NULL)
-            continue;
-        for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        for (int i = 0; rest != NULL && i < KEEPALIVE_OPTIONS; i++) {
             const char *name = keepalive_options[i].variable;
-            const char *end = behind(name + sizeof(common) - 1, rest);
+            const char *end = skip_prefix(name + sizeof(common) - 1, rest);
 
             if (texts[i] == NULL && end != NULL && *end == '=') {
                 texts[i] = end + 1;
@@ -109,20 +141,44 @@ bool keepalive_settings(struct keepalive *settings, char *const *environment,
             }
         }
     }
-    for (int i = 0; found && i < KEEPALIVE_OPTIONS; i++) {
-        bool given = texts[i] != NULL && texts[i][0] != '\0';
+    return found;
+}
+
+/* Parses the values. Returns a bit for each row that has one. */
+static unsigned parse_texts(int values[KEEPALIVE_OPTIONS],
+                            const char *const texts[KEEPALIVE_OPTIONS],
+                            const char *bad[KEEPALIVE_OPTIONS])
+{
+    unsigned given = 0;
+
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        bool empty = texts[i] == NULL || texts[i][0] == '\0';
 
         bad[i] = NULL;
-        if (given &&
-            !keepalive_parse(&keepalive_options[i], texts[i], &values[i]))
+        if (!empty && keepalive_parse(i, texts[i], &values[i]))
+            given |= 1U << i;
+        else if (!empty)
             bad[i] = texts[i];
     }
-    settings->force = values[0] == KEEPALIVE_FORCE;
-    if (settings->force)
-        values[0] = KEEPALIVE_ON;
+    return given;
+}
+
+bool keepalive_settings(struct keepalive *settings, char *const *environment,
+                        const char *bad[KEEPALIVE_OPTIONS])
+{
+    const char *texts[KEEPALIVE_OPTIONS] = {NULL};
+    int values[KEEPALIVE_OPTIONS] = {[SWITCH] = KEEPALIVE_ON};
+    bool found = find_texts(texts, environment);
+    unsigned given = found ? parse_texts(values, texts, bad) : 0;
+
     settings->count = 0;
-    for (int i = 0; values[0] != KEEPALIVE_OFF && i < KEEPALIVE_OPTIONS; i++)
-        if (values[i] != 0)
+    settings->force = values[SWITCH] == KEEPALIVE_FORCE;
+    if (values[SWITCH] == KEEPALIVE_OFF)
+        return found;
+    values[SWITCH] = 1; /* what SO_KEEPALIVE takes for on */
+    given |= 1U << SWITCH;
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        if ((given & 1U << i) != 0)
             settings->values[settings->count++] = (struct keepalive_value){
                 keepalive_options[i].level, keepalive_options[i].option,
                 values[i] * keepalive_options[i].scale};
@@ -144,8 +200,8 @@ static char *put_number(char *end, int number)
     return end;
 }
 
-/* An environment is foreign text: no escape sequence reaches the terminal. */
-static char *put_foreign(char *end, const char *text)
+/* The environment is untrusted: no escape sequence may reach the terminal. */
+static char *put_untrusted(char *end, const char *text)
 {
     int i = 0;
 
@@ -154,23 +210,27 @@ static char *put_foreign(char *end, const char *text)
     return text[i] == '\0' ? end : put(end, "...");
 }
 
-size_t keepalive_complaint(char line[KEEPALIVE_COMPLAINT],
-                           const struct keepalive_option *option,
+/* "1 to 32767", with what the numbers count. */
+static char *put_range(char *end, const struct keepalive_option *option)
+{
+    end = put(end, "a whole number ");
+    if (option->unit[0] != '\0')
+        end = put(put(put(end, "of "), option->unit), " ");
+    end = put_number(put(end, "from "), option->least);
+    end = put_number(put(end, " to "), option->most);
+    return is_word(SECONDS, option->unit) ? put(end, " (5m is 300)") : end;
+}
+
+size_t keepalive_complaint(char line[KEEPALIVE_COMPLAINT], int row,
                            const char *text)
 {
-    char *end = put(line, "libkeepalive: ");
+    const struct keepalive_option *option = &keepalive_options[row];
+    char *end = put(put(line, "libkeepalive: "), option->variable);
 
-    end = put(end, option->variable);
-    end = put(end, ": '");
-    end = put_foreign(end, text);
-    if (is_switch(option)) {
-        end = put(end, "' is not on, off or force; using on\n");
-    } else {
-        end = put(end, "' is not a whole number from ");
-        end = put_number(end, option->least);
-        end = put(end, " to ");
-        end = put_number(end, option->most);
-        end = put(end, "; using the system's value\n");
-    }
+    end = put(put_untrusted(put(end, ": '"), text), "' is not ");
+    if (row == SWITCH)
+        end = put(end, "on, off or force; using on\n");
+    else
+        end = put(put_range(end, option), "; using the system's value\n");
     return (size_t)(end - line);
 }
