@@ -22,6 +22,7 @@
  *                       what the other end says first
  *
  *     probe variables   the names of the variables
+ *     probe ranges      each variable and its range, as the manuals have it
  *
  * A socket prints as VARIABLE=value for each option that it has, in the
  * kernel's unit, or as the error of socket().
@@ -315,6 +316,17 @@ static int variables(void)
     return 0;
 }
 
+static int ranges(void)
+{
+    for (int i = COUNT; i < KEEPALIVE_OPTIONS; i++) {
+        const struct keepalive_option *option = &contract[i].option;
+
+        printf("%s %d to %d%s%s\n", option->variable, option->least,
+               option->most, option->unit[0] != '\0' ? " " : "", option->unit);
+    }
+    return 0;
+}
+
 static const struct command {
     const char *name;
     int (*run)(void);
@@ -336,6 +348,7 @@ static const struct command {
     {"greeting", greeting},
     {"kept", kept},
     {"variables", variables},
+    {"ranges", ranges},
 };
 
 int main(int argc, char *argv[])

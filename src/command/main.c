@@ -300,7 +300,8 @@ static void print_help(void)
         printf("%*s%s", 30 - width, "", flag->help);
         if (flag->argument != NULL && flag->row != NONE) {
             write_range(range, flag->row);
-            printf(", %s", range);
+            printf("\n%30s%s, %s", "", keepalive_options[flag->row].variable,
+                   range);
         }
         putchar('\n');
     }
