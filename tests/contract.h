@@ -18,7 +18,7 @@ static const struct contract {
     struct keepalive_option option;
     const char *given;
     int own;
-} contract[KEEPALIVE_OPTIONS] = {
+} contract[] = {
     [SWITCH] = {{"KEEPALIVE", "", SOL_SOCKET, SO_KEEPALIVE, 0, 2, 1}, "on", 0},
     [COUNT] = {{"KEEPCNT", "probes", IPPROTO_TCP, TCP_KEEPCNT, 1, 127, 1},
                "11",
@@ -35,6 +35,9 @@ static const struct contract {
                  "44",
                  7000},
 };
+
+_Static_assert(sizeof(contract) / sizeof(*contract) == KEEPALIVE_OPTIONS,
+               "the last row of keepalive.h has no row here");
 
 /* The value of a row on a socket; -1 where the socket has none. */
 static inline int option_of(int fd, int row)

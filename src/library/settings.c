@@ -14,7 +14,8 @@
 
 #define SECONDS "seconds"
 
-const struct keepalive_option keepalive_options[KEEPALIVE_OPTIONS] = {
+/* Without a size: if the last row is missing, this contradicts keepalive.h. */
+const struct keepalive_option keepalive_options[] = {
     [SWITCH] = {"KEEPALIVE", "", SOL_SOCKET, SO_KEEPALIVE, KEEPALIVE_OFF,
                 KEEPALIVE_FORCE, 1},
     [COUNT] = {"KEEPCNT", "probes", IPPROTO_TCP, TCP_KEEPCNT, 1, 127, 1},
