@@ -14,8 +14,7 @@
 
 #define SECONDS "seconds"
 
-/* Without a size: if the last row is missing, this contradicts keepalive.h. */
-const struct keepalive_option keepalive_options[] = {
+const struct keepalive_option keepalive_options[KEEPALIVE_OPTIONS] = {
     [SWITCH] = {"KEEPALIVE", "", SOL_SOCKET, SO_KEEPALIVE, KEEPALIVE_OFF,
                 KEEPALIVE_FORCE, 1},
     [COUNT] = {"KEEPCNT", "probes", IPPROTO_TCP, TCP_KEEPCNT, 1, 127, 1},
