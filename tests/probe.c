@@ -24,6 +24,7 @@
  *                       what the other end says first
  *
  *     probe variables   the names of the variables
+ *     probe given       each variable with its value for the tests
  *     probe ranges      each variable and its range, as the manuals have it
  *
  * A socket prints as VARIABLE=value for each option that it has, in the
@@ -330,6 +331,13 @@ static int variables(void)
     return 0;
 }
 
+static int given(void)
+{
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        printf("%s=%s\n", contract[i].option.variable, contract[i].given);
+    return 0;
+}
+
 static int ranges(void)
 {
     for (int i = COUNT; i < KEEPALIVE_OPTIONS; i++) {
@@ -363,6 +371,7 @@ static const struct command {
     {"again", again},
     {"kept", kept},
     {"variables", variables},
+    {"given", given},
     {"ranges", ranges},
 };
 

@@ -68,7 +68,6 @@ done <<'END'
 -g status -p|--global cannot be used with -p
 -t 60 -g on|--idle cannot be used with --global
 -g status -j|--json cannot be used with --global
--q --global status|--quiet cannot be used with --global
 -Z|invalid option -- 'Z'
 --nonsense|unrecognized option '--nonsense'
 END

@@ -57,7 +57,7 @@ static const struct flag {
     {NONE, 'g', "global", "on|off|status", "the whole machine", MACHINE},
     {NONE, 'j', "json", NULL, "print JSON", SOCKETS},
     {NONE, 'q', "quiet", NULL, "no warning if the command is out of reach",
-     RUN},
+     RUN | MACHINE},
     {NONE, 'h', "help", NULL, "print this", ANY},
     {NONE, 'V', "version", NULL, "print the version", ANY},
 };
