@@ -2,10 +2,13 @@
  * plugin.c - libraries that are difficult company before main()
  * SPDX-License-Identifier: MIT
  *
- *     PLUGIN   its constructor starts a thread that makes a socket, and joins
- * it LOADER   its constructor leaves an error for dlerror(3), makes a socket,
+ *     PLUGIN   Its constructor starts a thread that makes a socket, and waits
+ *              for its end.
+ *     LOADER   Its constructor leaves an error for dlerror(3), makes a socket,
  *              and prints whether the error is still there; then it loads the
- *              plugin, whose path is in the environment
+ *              plugin, whose path is in the environment.
+ *
+ * Each socket is set to an idle time of 60 and prints the one that it has then.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,6 +26,7 @@ static void *make_socket(void *label)
     int error = errno, idle = -1;
     socklen_t size = sizeof(idle);
 
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){60}, sizeof(int));
     if (fd < 0)
         dprintf(STDOUT_FILENO, "%s: errno %d\n", (const char *)label, error);
     else if (getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, &size) == 0)

@@ -23,8 +23,10 @@ early() {
     grep -q '^early [01] ' "$tmp/out" || fail "$name, off: $(cat "$tmp/out")"
     expect "$name, off" 'main 0 60' "$(grep main "$tmp/out")"
     env "$@" KEEPIDLE=222 "$tmp/$name" >"$tmp/out" 2>&1
-    grep -qE "^early 1 ($system|222)$" "$tmp/out" ||
+    grep -qE "^early 1 ($system|222) 3 probes$" "$tmp/out" ||
         fail "$name: $(cat "$tmp/out")"
+    expect "$name: calls that fail" 'socket -1 errno 22
+setsockopt -1 errno 9' "$(grep errno "$tmp/out")"
     expect "$name" 'main 1 60' "$(grep main "$tmp/out")"
     expect "$name, force" 'main 1 222' "$(env "$@" KEEPIDLE=222 \
         KEEPALIVE=force "$tmp/$name" 2>&1 | grep main)"
@@ -55,6 +57,17 @@ build first/needs-initfirst -DWHEN=PROGRAM "$tmp/first/libbefore.so" \
     "-Wl,-rpath,$tmp/first"
 early first/needs-initfirst
 
+# Compiled into a static program, where no next function is to be found: the
+# plain system calls are made.
+if echo 'int main(void) { return 0; }' |
+    $cc -static-pie -o "$tmp/static" -x c - 2>"$tmp/log"; then
+    build static -DWHEN=PREINIT -static-pie -std=c11 -D_GNU_SOURCE -Iinclude \
+        src/library/*.c
+    early static
+else
+    echo "no static programs here: $(cat "$tmp/log")"
+fi
+
 # A constructor that loads a plugin holds the loader's lock. The plugin's thread
 # is served all the same, and by the next library in line.
 for part in PLUGIN LOADER; do
@@ -63,7 +76,7 @@ for part in PLUGIN LOADER; do
 done
 # company LIBRARY...: in this order
 company() {
-    timeout 20 env KEEPIDLE=222 PLUGIN="$tmp/PLUGIN.so" \
+    timeout 20 env KEEPALIVE=force KEEPIDLE=222 PLUGIN="$tmp/PLUGIN.so" \
         LD_PRELOAD="$(echo "$*" | tr ' ' :)" "$show" 2>&1 | sed '/^TCP\|^SO/d'
 }
 expect 'a thread while the loader is locked' 'constructor: idle 222
