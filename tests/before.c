@@ -29,6 +29,12 @@ static int early_socket = -2;
 
 static void make_early_socket(void)
 {
+    int datagram = socket(AF_INET, SOCK_DGRAM, 0), on = -1;
+    socklen_t size = sizeof(on);
+
+    getsockopt(datagram, SOL_SOCKET, SO_KEEPALIVE, &on, &size);
+    if (on != 0)
+        return;         /* without an early socket the test fails */
     socket(-1, -1, -1); /* one that fails */
     early_socket = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(early_socket, IPPROTO_TCP, TCP_KEEPCNT, &(int){3}, sizeof(int));

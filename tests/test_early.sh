@@ -74,19 +74,37 @@ for part in PLUGIN LOADER; do
     $cc -D$part -shared -fPIC -pthread -o "$tmp/$part.so" tests/plugin.c -ldl ||
         fail "$part: does not build"
 done
-# company LIBRARY...: in this order
+# company WORD LIBRARY...: with this KEEPALIVE, in this order
 company() {
-    timeout 20 env KEEPALIVE=force KEEPIDLE=222 PLUGIN="$tmp/PLUGIN.so" \
+    word=$1
+    shift
+    timeout 20 env KEEPALIVE="$word" KEEPIDLE=222 PLUGIN="$tmp/PLUGIN.so" \
         LD_PRELOAD="$(echo "$*" | tr ' ' :)" "$show" 2>&1 | sed '/^TCP\|^SO/d'
 }
 expect 'a thread while the loader is locked' 'constructor: idle 222
 message: kept
-thread of the plugin: idle 222' "$(company "$LIBKEEPALIVE" "$tmp/LOADER.so")"
+thread of the plugin: idle 222' \
+    "$(company force "$LIBKEEPALIVE" "$tmp/LOADER.so")"
+expect 'and without force' 'constructor: idle 60
+message: kept
+thread of the plugin: idle 60' "$(company on "$LIBKEEPALIVE" "$tmp/LOADER.so")"
 expect 'it does not pass by the next library' 'constructor: errno 71
 message: kept
 thread of the plugin: errno 71
 socket: Protocol error' \
-    "$(company "$LIBKEEPALIVE" "$tmp/LOADER.so" "$BUILD/tests/refuse.so")"
+    "$(company on "$LIBKEEPALIVE" "$tmp/LOADER.so" "$BUILD/tests/refuse.so")"
+
+# A library that forwards the call, in both orders and with either table of
+# symbols, sees it once.
+for style in gnu sysv; do
+    $cc -DFORWARD -D_GNU_SOURCE -shared -fPIC "-Wl,--hash-style=$style" \
+        -o "$tmp/$style.so" tests/plugin.c -ldl || fail "$style: does not build"
+    forward=$tmp/$style.so
+    for order in "$LIBKEEPALIVE:$forward" "$forward:$LIBKEEPALIVE"; do
+        expect "forwarded, $order" 'forwarded
+SO_KEEPALIVE is ON' "$(LD_PRELOAD=$order "$show" 2>&1 | head -n 2)"
+    done
+done
 
 # Two copies: the options are set once, and a bad value is reported once.
 cp "$LIBKEEPALIVE" "$tmp/copy.so"

@@ -106,4 +106,14 @@ expect 'signals after a report' \
     "$(KEEPIDLE=5M LD_PRELOAD=$LIBKEEPALIVE \
         sh -c 'grep "^S[ih][gd][QPBIC]" /proc/self/status' 2>/dev/null |
         grep -v SigQ)"
+# A signal that was pending before it is still pending.
+expect 'a SIGPIPE that came before' 'ShdPnd: 0000000000001000' "$(KEEPIDLE=5M \
+    LIBKEEPALIVE=$LIBKEEPALIVE python3 -c '
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE])
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+os.kill(os.getpid(), signal.SIGPIPE)
+os.environ["LD_PRELOAD"] = os.environ["LIBKEEPALIVE"]
+os.execlp("grep", "grep", "ShdPnd", "/proc/self/status")' 2>/dev/null |
+    tr '\t' ' ')"
 finish
