@@ -106,6 +106,14 @@ SO_KEEPALIVE is ON' "$(LD_PRELOAD=$order "$show" 2>&1 | head -n 2)"
     done
 done
 
+# The last symbols of an old table
+$cc -shared -nostartfiles -fPIC -Wl,--hash-style=sysv -o "$tmp/refuse.so" \
+    tests/refuse.c || fail 'refuse.c does not build'
+for call in one: 'set: -1'; do
+    expect "an old table, $call" "$call errno 71" \
+        "$(LD_PRELOAD=$LIBKEEPALIVE:$tmp/refuse.so "$probe" "${call%%:*}" 2>&1)"
+done
+
 # Two copies: the options are set once, and a bad value is reported once.
 cp "$LIBKEEPALIVE" "$tmp/copy.so"
 expect 'two copies: one report' 1 "$(KEEPIDLE=5M \
