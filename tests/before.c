@@ -8,8 +8,9 @@
  *                constructor, else the resolver of a local IFUNC symbol
  *     PROGRAM    the program that needs that library
  *
- * The program prints the keepalive settings of the early socket, and of one
- * that it makes in main() and then sets to an idle time of 60.
+ * The program prints the keepalive settings of the early socket, which it has
+ * set to 3 probes, and of one that it makes in main() and then sets to an idle
+ * time of 60; and the errors of calls in main() that fail.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -28,8 +29,15 @@ static int early_socket = -2;
 
 static void make_early_socket(void)
 {
+    int datagram = socket(AF_INET, SOCK_DGRAM, 0), on = -1;
+    socklen_t size = sizeof(on);
+
+    getsockopt(datagram, SOL_SOCKET, SO_KEEPALIVE, &on, &size);
+    if (on != 0)
+        return;         /* without an early socket the test fails */
     socket(-1, -1, -1); /* one that fails */
     early_socket = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(early_socket, IPPROTO_TCP, TCP_KEEPCNT, &(int){3}, sizeof(int));
 }
 #endif
 
@@ -79,12 +87,14 @@ int get_early_socket(void)
 
 static void print(const char *label, int fd)
 {
-    int on = -1, idle = -1;
+    int on = -1, idle = -1, count = -1;
     socklen_t size = sizeof(on);
 
     getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &size);
     getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, &size);
-    printf("%s %d %d\n", label, on, idle);
+    getsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, &size);
+    printf("%s %d %d", label, on, idle);
+    printf(count == 3 ? " 3 probes\n" : "\n");
 }
 
 int main(void)
@@ -94,6 +104,10 @@ int main(void)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){60}, sizeof(int));
     print("early", get_early_socket());
     print("main", fd);
+    printf("socket %d", socket(-1, -1, -1));
+    printf(" errno %d\n", errno);
+    printf("setsockopt %d", setsockopt(-1, SOL_SOCKET, SO_KEEPALIVE, &fd, 4));
+    printf(" errno %d\n", errno);
     return 0;
 }
 #endif

@@ -2,10 +2,15 @@
  * plugin.c - libraries that are difficult company before main()
  * SPDX-License-Identifier: MIT
  *
- *     PLUGIN   its constructor starts a thread that makes a socket, and joins
- * it LOADER   its constructor leaves an error for dlerror(3), makes a socket,
+ *     PLUGIN   Its constructor starts a thread that makes a socket, and waits
+ *              for its end.
+ *     LOADER   Its constructor leaves an error for dlerror(3), makes a socket,
  *              and prints whether the error is still there; then it loads the
- *              plugin, whose path is in the environment
+ *              plugin, whose path is in the environment.
+ *     FORWARD  Its socket() says so and calls the next one.
+ *
+ * Each socket that is made here is set to an idle time of 60 and prints the one
+ * that it has then.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,15 +19,28 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifdef FORWARD
+int socket(int family, int type, int protocol)
+{
+    int (*next)(int, int, int);
+    void *found = dlsym(RTLD_NEXT, "socket");
+
+    memcpy(&next, &found, sizeof(next));
+    dprintf(STDOUT_FILENO, "forwarded\n");
+    return next(family, type, protocol);
+}
+#else
 static void *make_socket(void *label)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     int error = errno, idle = -1;
     socklen_t size = sizeof(idle);
 
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){60}, sizeof(int));
     if (fd < 0)
         dprintf(STDOUT_FILENO, "%s: errno %d\n", (const char *)label, error);
     else if (getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, &size) == 0)
@@ -50,4 +68,5 @@ __attribute__((constructor(101))) static void construct(void)
     if (dlopen(getenv("PLUGIN"), RTLD_NOW) == NULL)
         dprintf(STDOUT_FILENO, "%s\n", dlerror());
 }
+#endif
 #endif

@@ -23,8 +23,10 @@ early() {
     grep -q '^early [01] ' "$tmp/out" || fail "$name, off: $(cat "$tmp/out")"
     expect "$name, off" 'main 0 60' "$(grep main "$tmp/out")"
     env "$@" KEEPIDLE=222 "$tmp/$name" >"$tmp/out" 2>&1
-    grep -qE "^early 1 ($system|222)$" "$tmp/out" ||
+    grep -qE "^early 1 ($system|222) 3 probes$" "$tmp/out" ||
         fail "$name: $(cat "$tmp/out")"
+    expect "$name: calls that fail" 'socket -1 errno 22
+setsockopt -1 errno 9' "$(grep errno "$tmp/out")"
     expect "$name" 'main 1 60' "$(grep main "$tmp/out")"
     expect "$name, force" 'main 1 222' "$(env "$@" KEEPIDLE=222 \
         KEEPALIVE=force "$tmp/$name" 2>&1 | grep main)"
@@ -55,25 +57,62 @@ build first/needs-initfirst -DWHEN=PROGRAM "$tmp/first/libbefore.so" \
     "-Wl,-rpath,$tmp/first"
 early first/needs-initfirst
 
+# Compiled into a static program, where no next function is to be found: the
+# plain system calls are made.
+if echo 'int main(void) { return 0; }' |
+    $cc -static-pie -o "$tmp/static" -x c - 2>"$tmp/log"; then
+    build static -DWHEN=PREINIT -static-pie -std=c11 -D_GNU_SOURCE -Iinclude \
+        src/library/*.c
+    early static
+else
+    echo "no static programs here: $(cat "$tmp/log")"
+fi
+
 # A constructor that loads a plugin holds the loader's lock. The plugin's thread
 # is served all the same, and by the next library in line.
 for part in PLUGIN LOADER; do
     $cc -D$part -shared -fPIC -pthread -o "$tmp/$part.so" tests/plugin.c -ldl ||
         fail "$part: does not build"
 done
-# company LIBRARY...: in this order
+# company WORD LIBRARY...: with this KEEPALIVE, in this order
 company() {
-    timeout 20 env KEEPIDLE=222 PLUGIN="$tmp/PLUGIN.so" \
+    word=$1
+    shift
+    timeout 20 env KEEPALIVE="$word" KEEPIDLE=222 PLUGIN="$tmp/PLUGIN.so" \
         LD_PRELOAD="$(echo "$*" | tr ' ' :)" "$show" 2>&1 | sed '/^TCP\|^SO/d'
 }
 expect 'a thread while the loader is locked' 'constructor: idle 222
 message: kept
-thread of the plugin: idle 222' "$(company "$LIBKEEPALIVE" "$tmp/LOADER.so")"
+thread of the plugin: idle 222' \
+    "$(company force "$LIBKEEPALIVE" "$tmp/LOADER.so")"
+expect 'and without force' 'constructor: idle 60
+message: kept
+thread of the plugin: idle 60' "$(company on "$LIBKEEPALIVE" "$tmp/LOADER.so")"
 expect 'it does not pass by the next library' 'constructor: errno 71
 message: kept
 thread of the plugin: errno 71
 socket: Protocol error' \
-    "$(company "$LIBKEEPALIVE" "$tmp/LOADER.so" "$BUILD/tests/refuse.so")"
+    "$(company on "$LIBKEEPALIVE" "$tmp/LOADER.so" "$BUILD/tests/refuse.so")"
+
+# A library that forwards the call, in both orders and with either table of
+# symbols, sees it once.
+for style in gnu sysv; do
+    $cc -DFORWARD -D_GNU_SOURCE -shared -fPIC "-Wl,--hash-style=$style" \
+        -o "$tmp/$style.so" tests/plugin.c -ldl || fail "$style: does not build"
+    forward=$tmp/$style.so
+    for order in "$LIBKEEPALIVE:$forward" "$forward:$LIBKEEPALIVE"; do
+        expect "forwarded, $order" 'forwarded
+SO_KEEPALIVE is ON' "$(LD_PRELOAD=$order "$show" 2>&1 | head -n 2)"
+    done
+done
+
+# The last symbols of an old table
+$cc -shared -nostartfiles -fPIC -Wl,--hash-style=sysv -o "$tmp/refuse.so" \
+    tests/refuse.c || fail 'refuse.c does not build'
+for call in one: 'set: -1'; do
+    expect "an old table, $call" "$call errno 71" \
+        "$(LD_PRELOAD=$LIBKEEPALIVE:$tmp/refuse.so "$probe" "${call%%:*}" 2>&1)"
+done
 
 # Two copies: the options are set once, and a bad value is reported once.
 cp "$LIBKEEPALIVE" "$tmp/copy.so"

@@ -131,6 +131,25 @@ build() {
     rm -rf "$tmp/build"
 }
 
+# Who points LD_LIBRARY_PATH at the build does not get the linker's stand-in.
+make -s BUILD="$tmp/build" "$tmp/build/libkeepalive.so" >"$tmp/log" 2>&1
+LD_LIBRARY_PATH=$tmp/build "$probe" variables >/dev/null 2>"$tmp/log" ||
+    fail "the build directory in LD_LIBRARY_PATH: $(cat "$tmp/log")"
+
+# Flags that do not go together with control-flow protection, where the compiler
+# has them: the library is built without the note.
+cc=${CC:-cc}
+for flag in -mindirect-branch=thunk '-m32 -march=i486'; do
+    # shellcheck disable=SC2086
+    echo '#include <sys/socket.h>' |
+        $cc $flag -c -o /dev/null -x c - 2>/dev/null || continue
+    rm -rf "$tmp/build"
+    make -s BUILD="$tmp/build" CC="$cc" CFLAGS="-O2 $flag" \
+        "$tmp/build/libkeepalive.so" >"$tmp/log" 2>&1 ||
+        fail "$flag: does not build: $(cat "$tmp/log")"
+done
+rm -rf "$tmp/build"
+
 if command -v gcc >/dev/null; then
     build 'gcc -flto' CC=gcc CFLAGS='-O2 -flto'
     build 'gcc -O0' CC=gcc CFLAGS=-O0

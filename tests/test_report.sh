@@ -21,6 +21,15 @@ def pair(family, address):
         one = socket.create_connection(listener.getsockname()[:2])
         return one, listener.accept()[0]
 
+def netlink():
+    # a socket that is neither local nor of the internet
+    one, other = (socket.socket(socket.AF_NETLINK, socket.SOCK_RAW,
+                                socket.NETLINK_USERSOCK) for _ in range(2))
+    other.bind((0, 0))
+    other.settimeout(1)
+    one.connect((other.getsockname()[0], 0))
+    return one, other
+
 def on_terminal():
     # In the background of a terminal with tostop, by a process group of its own
     me, terminal = pty.openpty()
@@ -60,6 +69,8 @@ else:
         one, other = pair(socket.AF_INET, ("127.0.0.1", 0))
     elif kind == "tcp6":
         one, other = pair(socket.AF_INET6, ("::1", 0))
+    elif kind == "netlink":
+        one, other = netlink()
     else:
         one, other = socket.socketpair()
     if kind == "half-closed":
@@ -67,7 +78,10 @@ else:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     status = start(one, restore_signals=True)
     one.close()
-    got = other.recv(9999)
+    try:
+        got = other.recv(9999)
+    except TimeoutError:
+        got = b""
 print(status, got.decode().strip())
 END
 report='libkeepalive: KEEPIDLE: .5M. is not .*'
@@ -82,6 +96,7 @@ terminal 0 $report
 half-closed 0
 tcp 0
 tcp6 0
+netlink 0
 END
 
 # Nothing is left of it: no signal pending, the mask as it was.
@@ -91,4 +106,14 @@ expect 'signals after a report' \
     "$(KEEPIDLE=5M LD_PRELOAD=$LIBKEEPALIVE \
         sh -c 'grep "^S[ih][gd][QPBIC]" /proc/self/status' 2>/dev/null |
         grep -v SigQ)"
+# A signal that was pending before it is still pending.
+expect 'a SIGPIPE that came before' 'ShdPnd: 0000000000001000' "$(KEEPIDLE=5M \
+    LIBKEEPALIVE=$LIBKEEPALIVE python3 -c '
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE])
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+os.kill(os.getpid(), signal.SIGPIPE)
+os.environ["LD_PRELOAD"] = os.environ["LIBKEEPALIVE"]
+os.execlp("grep", "grep", "ShdPnd", "/proc/self/status")' 2>/dev/null |
+    tr '\t' ' ')"
 finish

@@ -45,6 +45,8 @@ $idle" "$(calls tcp KEEPIDLE=180 KEEPALIVE=force)"
 expect 'KEEPIDLE alone' "$socket
 $on
 $idle" "$(calls tcp KEEPIDLE=180)"
+expect 'a socket that the next library refuses' '' \
+    "$(calls tcp LD_PRELOAD="$LIBKEEPALIVE:$BUILD/tests/refuse.so")"
 expect 'off' "$socket" "$(calls tcp KEEPALIVE=off KEEPIDLE=180)"
 
 # With force: nothing after a call that failed, and getsockopt() only where the
