@@ -57,6 +57,22 @@ need() {
     done
 }
 
+# Sets $emulator to what a 32-bit program of this machine needs to run: nothing,
+# where the kernel can, else qemu-i386. False if there is neither. $1 is one.
+find_emulator() {
+    emulator=
+    [ -n "${EMULATE-}" ] || ! "$1" >/dev/null 2>&1 || return 0
+    emulator=$(command -v qemu-i386) && $emulator "$1" >/dev/null 2>&1
+}
+
+# Root of a container or a user namespace may have one user id only.
+need_root() {
+    [ "$(id -u)" = 0 ] || skip 'needs root'
+    need setpriv
+    setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null ||
+        skip 'root cannot become another user here'
+}
+
 own_mounts() {
     case ${IN_NAMESPACE-} in
     "$(readlink /proc/self/ns/mnt)") ;;

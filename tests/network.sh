@@ -66,11 +66,11 @@ RULES
     ip netns exec server nft -f - <<RULES
     table inet power {
         set off { type inet_service; }
-        chain in {
+        chain input {
             type filter hook input priority filter
             tcp dport @off drop
         }
-        chain out {
+        chain output {
             type filter hook output priority filter
             tcp sport @off drop
         }

@@ -66,8 +66,6 @@ done <<'END'
 -o -t 5 -p 1|--off cannot be used with values and -p
 --json|--json cannot be used with a command
 -g status -p|--global cannot be used with -p
--t 60 -g on|--idle cannot be used with --global
--g status -j|--json cannot be used with --global
 -Z|invalid option -- 'Z'
 --nonsense|unrecognized option '--nonsense'
 END
@@ -124,7 +122,8 @@ status 0 true
 status 7 sh -c 'exit 7'
 # shellcheck disable=SC2016
 status 143 sh -c 'kill -TERM $$'
-status 127 nothing-of-this-name
+# A directory of PATH that cannot be searched would be the error.
+PATH=/usr/bin:/bin status 127 nothing-of-this-name
 expect 'said of it' \
     'keepalive: nothing-of-this-name: No such file or directory' \
     "$(cat "$tmp/err")"
@@ -265,11 +264,14 @@ expect 'another class, a twin' 0 \
     "$("$tmp/usr/lib64/keepalive" "$tmp/bin/other" 2>&1 |
         grep -ac '^keepalive: .*32-bit')"
 
-# More rights than the caller's, and files that cannot be read
+# More rights than the caller's, and files that cannot be read. Another user
+# need not reach the tree, so the command is one in $tmp.
 if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
     finish
     skip 'the rest needs root and setpriv'
 fi
+chmod 755 "$tmp/decoy"/*
+reachable=$tmp/decoy/keepalive
 rights() {
     cp "$tmp/bin/plain" "$tmp/bin/$1"
 }
@@ -285,7 +287,7 @@ as_nobody() {
     setpriv --reuid=65534 --regid=65534 --clear-groups "$@" 2>&1
 }
 while read -r expected name; do
-    expect "$name, as nobody" "$expected" "$(as_nobody "$COMMAND" \
+    expect "$name, as nobody" "$expected" "$(as_nobody "$reachable" \
         "$tmp/bin/$name" | grep -c 'more rights')"
     expect "$name, as root" "$([ "$name" = own ] && echo 1 || echo 0)" \
         "$("$COMMAND" "$tmp/bin/$name" 2>&1 | grep -c 'more rights')"
@@ -301,9 +303,9 @@ expect 'set-user-ID on a file system that is mounted nosuid' 'it runs' \
     "$(unshare -m sh -c 'mount --make-rprivate / && mount --bind "$2" "$2" &&
         mount -o remount,bind,nosuid "$2" &&
         exec setpriv --reuid=65534 --regid=65534 --clear-groups \
-            "$1" "$2/set-user-id"' sh "$COMMAND" "$tmp/bin" 2>&1)"
+            "$1" "$2/set-user-id"' sh "$reachable" "$tmp/bin" 2>&1)"
 expect 'a set-group-ID file that is not executable by the group' 'it runs' \
     "$("$COMMAND" "$tmp/bin/locking" 2>&1)"
 expect 'a program that cannot be read' 'it runs' \
-    "$(as_nobody "$COMMAND" "$tmp/bin/unreadable")"
+    "$(as_nobody "$reachable" "$tmp/bin/unreadable")"
 finish

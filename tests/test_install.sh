@@ -96,7 +96,7 @@ done
 # shellcheck disable=SC2016
 for entry in /lib/other.so $libdir/libkeepalive.so.old \
     /opt/lib/libkeepalive.so $libdir/notlibkeepalive.so \
-    /usr/lib/x/libkeepalive.so '/usr/$LIB/other/libkeepalive.so' '[*\\' \
+    /usr/lib/x/libkeepalive.so '/usr/$LIB/other/libkeepalive.so' '[*\\x' \
     "# $libdir/libkeepalive.so"; do
     run_make install >"$tmp/log"
     echo "$entry" >"$root/etc/ld.so.preload"

@@ -6,10 +6,10 @@
 # take nothing from the caller's environment and have keepalive on. Others say
 # what is wrong with it, and that cannot harm a terminal.
 . tests/common.sh
+need_root
 in_namespace -m
 private_etc
-need setpriv setcap
-[ "$(id -u)" = 0 ] || skip 'not root'
+need setcap
 
 cp "$LIBKEEPALIVE" "$tmp/libkeepalive.so"
 chmod 755 "$tmp/libkeepalive.so"

@@ -53,7 +53,7 @@ export PROXYCHAINS_CONF_FILE="$tmp/proxychains.conf" PROXYCHAINS_QUIET_MODE=1 \
 # library that looks for no next socket() it is $behind instead
 behind=
 stack() {
-    other=$(find /usr/lib /usr/local/lib -name "$1" | head -n 1)
+    other=$(find "$tmp" /usr/lib /usr/local/lib -name "$1" | head -n 1)
     [ -n "$other" ] || skip "no $1 on this machine"
     name=$1 expected=$2
     shift 2
@@ -114,7 +114,19 @@ stack libsocket_wrapper.so 'no delay: -1 errno 22' sh -c '
 # These pass by what is behind them: one makes the system call, the other takes
 # the socket() of libc.so.6. The manual says so.
 behind="protocol 262, stream: $(without_timeout "$system")"
-stack libmptcpwrap.so.0 "protocol 262, stream: $(without_timeout "$ours")" \
+${CC:-cc} -shared -fPIC -o "$tmp/libbypass.so" -x c - <<'END' ||
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+/* as mptcpize does it */
+int socket(int family, int type, int protocol)
+{
+    (void)protocol;
+    return (int)syscall(SYS_socket, family, type, 262);
+}
+END
+    fail 'libbypass.so does not build'
+stack libbypass.so "protocol 262, stream: $(without_timeout "$ours")" \
     "$probe" stream
 behind="$greeting $system"
 stack libtorsocks.so "$greeting $ours" "$probe" greeting

@@ -104,15 +104,27 @@ extern const int check_count;
 bool start_programs(const struct library *library, const char *entry,
                     char reason[REASON]);
 
+/*
+ * Does a program that is started now, without LD_PRELOAD, have keepalive by
+ * this library or another copy? Then true, with the files that it has mapped.
+ */
+bool has_library(const struct library *library, char mapped[REASON]);
+
 /* The name by which main() knows that it is that probe, and its part. */
 #define TRIAL_PROBE "keepalive-probe"
 int run_trial_probe(void);
 
-/* `keepalive --global on`, `off` and `status`. Returns the exit status. */
+#define PRELOAD_FILE "/etc/ld.so.preload"
+
+/*
+ * Does `keepalive --global on`, `off` or `status`. Returns the exit status: 0,
+ * one of these, or STATUS_FAILED with the file as it was.
+ */
 enum {
-    GLOBAL_OFF = 1,    /* status: it is off */
-    GLOBAL_BROKEN = 2, /* status: it is on, but something is in its way */
+    MACHINE_OFF = 1, /* status: it is off */
+    MACHINE_BROKEN =
+        2, /* it is on, but something is wrong; after off: still on */
 };
-int switch_machine(const char *what);
+int switch_machine(const char *what, bool quiet, bool json);
 
 #endif

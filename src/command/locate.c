@@ -157,12 +157,29 @@ static bool matches_token(const char *path, size_t size, const char *word,
            is_lib(path + head, size - head - tail);
 }
 
+/* However it is written: a doubled slash, a link of another name. */
+static bool is_same_file(const struct library *library, const char *word,
+                         size_t length)
+{
+    char path[PATH_MAX];
+    struct stat one;
+    struct stat other;
+
+    if (length >= sizeof(path) || word[0] != '/')
+        return false;
+    snprintf(path, sizeof(path), "%.*s", (int)length, word);
+    return stat(path, &one) == 0 && stat(library->path, &other) == 0 &&
+           one.st_ino == other.st_ino && one.st_dev == other.st_dev;
+}
+
 bool library_is(const struct library *library, const char *word, size_t length)
 {
     size_t size = strlen(library->path);
     const char *path = without_usr(library->path, &size);
     const char *token;
 
+    if (is_same_file(library, word, length))
+        return true;
     if (!has_name(word, length))
         return false;
     /* Without a directory: the loader finds it somewhere. */

@@ -11,27 +11,36 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
-#define PRELOAD_FILE "/etc/ld.so.preload"
-/* The new file is the lock, too: only root can open it, and when the one who
- * holds it is done it is the file itself, or gone. */
-#define NEW_FILE "/etc/.ld.so.preload.keepalive"
+/* Held by the one run that may change the file; only root can open it. */
+#define LOCK_FILE "/etc/.ld.so.preload.keepalive"
+#define NEW_FILE LOCK_FILE ".new"
 
-enum { MOST = 65536 }; /* bytes; a file that is larger is something else */
+/* As in <linux/fs.h>, which musl's compilers do not find. */
+#define GET_FLAGS _IOR('f', 1, long)
+enum { IMMUTABLE = 0x10, APPEND_ONLY = 0x20 };
+
+enum {
+    MOST = 65536,   /* bytes; a file that is larger is something else */
+    PATIENCE = 30,  /* seconds that a run waits for another */
+    ATTEMPTS = 5,   /* if others change the file meanwhile */
+    VALUE = 65536,  /* XATTR_SIZE_MAX, XATTR_LIST_MAX */
+    CHANGED = -1,   /* the file is not the one that was read */
+    NOT_THERE = -2, /* the entry to be removed */
+};
 
 struct file {
     bool there;
-    mode_t mode;
-    uid_t owner;
-    gid_t group;
+    struct stat status;
     size_t length;
     char bytes[MOST];
 };
@@ -65,26 +74,36 @@ static size_t next_word(const struct file *file, size_t *place)
     return end - *place;
 }
 
+typedef bool word_test(const struct library *library, const char *word,
+                       size_t length);
+
+/* The first word that passes the test, and its length; NULL if none does. */
+static const char *find_word(const struct file *file,
+                             const struct library *library, word_test *test,
+                             int *length)
+{
+    size_t size;
+
+    for (size_t place = 0; (size = next_word(file, &place)) > 0; place += size)
+        if (test(library, file->bytes + place, size)) {
+            *length = (int)size;
+            return file->bytes + place;
+        }
+    return NULL;
+}
+
 static bool has_entry(const struct file *file, const struct library *library)
 {
-    size_t length;
+    int length;
 
-    for (size_t place = 0; (length = next_word(file, &place)) > 0;
-         place += length)
-        if (library_is(library, file->bytes + place, length))
-            return true;
-    return false;
+    return find_word(file, library, library_is, &length) != NULL;
 }
 
-static void cut(struct file *file, size_t from, size_t to)
-{
-    memmove(file->bytes + from, file->bytes + to, file->length - to);
-    file->length -= to - from;
-}
-
-/* Takes out a word: the line where it stands alone there, else with what parts
- * it from the next, or from the one before if it is the last. */
-static void take_out(struct file *file, size_t place, size_t length)
+/*
+ * Removes a word: its line if it is alone there, else with the separators that
+ * follow it, or with those before it if it is the last.
+ */
+static void remove_word(struct file *file, size_t place, size_t length)
 {
     size_t from = place;
     size_t to = place + length;
@@ -99,24 +118,26 @@ static void take_out(struct file *file, size_t place, size_t length)
         from = place;
     else if (to < file->length && (from == 0 || file->bytes[from - 1] == '\n'))
         to++;
-    cut(file, from, to);
+    memmove(file->bytes + from, file->bytes + to, file->length - to);
+    file->length -= to - from;
 }
 
-static void remove_entry(struct file *file, const struct library *library)
+/* Removes every entry of the library, and a file that has nothing else. */
+static void remove_entries(struct file *file, const struct library *library)
 {
-    size_t length;
+    const char *word;
+    int length;
+    size_t place = 0;
 
-    for (size_t place = 0; (length = next_word(file, &place)) > 0;) {
-        if (library_is(library, file->bytes + place, length)) {
-            take_out(file, place, length);
-            place = 0;
-        } else {
-            place += length;
-        }
-    }
+    while ((word = find_word(file, library, library_is, &length)) != NULL)
+        remove_word(file, (size_t)(word - file->bytes), (size_t)length);
+    while (place < file->length && is_separator(file->bytes[place]))
+        place++;
+    if (place == file->length)
+        file->length = 0;
 }
 
-/* Adds a line of its own. False where there is no room. */
+/* Adds a line of its own. False if there is no room. */
 static bool add_entry(struct file *file, const struct library *library)
 {
     size_t length = strlen(library->entry);
@@ -133,15 +154,14 @@ static bool add_entry(struct file *file, const struct library *library)
 }
 
 /* Reads an open file. NULL, or a reason not to edit it. */
-static const char *take_in(struct file *file, int fd)
+static const char *read_open_file(struct file *file, int fd)
 {
-    struct stat status;
     unsigned flags = 0;
     ssize_t length;
 
-    if (fstat(fd, &status) < 0)
+    if (fstat(fd, &file->status) < 0)
         return strerror(errno);
-    if (!S_ISREG(status.st_mode))
+    if (!S_ISREG(file->status.st_mode))
         return "is not a regular file";
     length = read(fd, file->bytes, MOST);
     if (length < 0)
@@ -149,14 +169,11 @@ static const char *take_in(struct file *file, int fd)
     if (length == MOST)
         return "is too large for a list of libraries";
     file->there = true;
-    file->mode = status.st_mode & 07777;
-    file->owner = status.st_uid;
-    file->group = status.st_gid;
     file->length = (size_t)length;
-    if (status.st_nlink != 1)
-        return "has a second name (a hard link), which would be parted from it";
-    if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 &&
-        (flags & (FS_IMMUTABLE_FL | FS_APPEND_FL)) != 0)
+    if (file->status.st_nlink != 1)
+        return "has another hard link, which replacing it would break";
+    if (ioctl(fd, GET_FLAGS, &flags) == 0 &&
+        (flags & (IMMUTABLE | APPEND_ONLY)) != 0)
         return "is immutable or append-only, see chattr(1)";
     return NULL;
 }
@@ -168,9 +185,9 @@ static const char *read_file(struct file *file)
     const char *reason = NULL;
     struct stat status;
 
-    *file = (struct file){.mode = 0644};
+    *file = (struct file){.there = false};
     if (fd >= 0) {
-        reason = take_in(file, fd);
+        reason = read_open_file(file, fd);
         close(fd);
     } else if (errno != ENOENT) {
         reason = strerror(errno);
@@ -180,27 +197,100 @@ static const char *read_file(struct file *file)
     return reason;
 }
 
-/* Waits for other runs. Returns the descriptor of the new file, or -1. */
+/* Is the file still the one that was read? */
+static bool is_unchanged(const struct file *file)
+{
+    static struct file now;
+    const struct stat *one = &file->status;
+    const struct stat *other = &now.status;
+
+    read_file(&now);
+    return now.there == file->there &&
+           (!now.there ||
+            (one->st_ino == other->st_ino && one->st_dev == other->st_dev &&
+             one->st_mtim.tv_sec == other->st_mtim.tv_sec &&
+             one->st_mtim.tv_nsec == other->st_mtim.tv_nsec &&
+             now.length == file->length &&
+             memcmp(now.bytes, file->bytes, now.length) == 0));
+}
+
+/* Nobody else can open it, so nobody else can hold a lock on it. */
+static bool is_ours_alone(const struct stat *status)
+{
+    return S_ISREG(status->st_mode) && (status->st_mode & 07777) == 0600 &&
+           status->st_uid == geteuid() && status->st_nlink == 1;
+}
+
+/*
+ * Becomes the only run. Returns the descriptor that holds the lock, or -1 with
+ * a line on standard error.
+ */
 static int lock(void)
 {
-    for (;;) {
+    const struct timespec moment = {0, 100000000};
+
+    for (int left = 10 * PATIENCE; left > 0;) {
         struct stat mine;
         struct stat there;
         int fd =
-            open(NEW_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+            open(LOCK_FILE,
+                 O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 
-        if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &mine) < 0) {
-            warn("%s", NEW_FILE);
-            if (fd >= 0)
-                close(fd);
+        if (fd < 0 && errno != ELOOP && errno != EISDIR) {
+            warn("%s", LOCK_FILE);
             return -1;
         }
-        /* The one who had it may have renamed or removed it. */
-        if (lstat(NEW_FILE, &there) == 0 && mine.st_ino == there.st_ino &&
-            mine.st_dev == there.st_dev)
-            return fd;
+        if (fd < 0 || fstat(fd, &mine) < 0 || !is_ours_alone(&mine)) {
+            if (fd >= 0)
+                close(fd);
+            if (unlink(LOCK_FILE) < 0 && errno != ENOENT) {
+                warn("%s", LOCK_FILE);
+                return -1;
+            }
+            left--;
+            continue;
+        }
+        /* The run that had it may have removed it. */
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            if (lstat(LOCK_FILE, &there) == 0 && mine.st_ino == there.st_ino &&
+                mine.st_dev == there.st_dev)
+                return fd;
+        } else {
+            nanosleep(&moment, NULL);
+            left--;
+        }
         close(fd);
     }
+    warnx("another run has held %s for %d seconds; nothing is changed",
+          LOCK_FILE, PATIENCE);
+    return -1;
+}
+
+static int unlock(int fd, int status)
+{
+    unlink(LOCK_FILE);
+    close(fd);
+    return status;
+}
+
+/* Copies SELinux's label, the access control list and whatever else there is.
+ */
+static bool copy_attributes(int to)
+{
+    static char names[VALUE];
+    static char value[VALUE];
+    ssize_t length = listxattr(PRELOAD_FILE, names, sizeof(names));
+
+    if (length < 0)
+        return errno == ENOENT || errno == ENOTSUP;
+    for (const char *name = names; name < names + length;
+         name += strlen(name) + 1) {
+        ssize_t size = getxattr(PRELOAD_FILE, name, value, sizeof(value));
+
+        if (size < 0 || fsetxattr(to, name, value, (size_t)size, 0) < 0)
+            return false;
+    }
+    return true;
 }
 
 static void sync_directory(void)
@@ -213,105 +303,122 @@ static void sync_directory(void)
     }
 }
 
-/* Puts the file in place; an empty one is removed. */
-static bool write_file(const struct file *file, int fd)
+/* Writes the new file; its mode comes last, when it is complete. */
+static bool write_new_file(const struct file *file)
 {
+    const struct stat *old = &file->status;
+    int fd;
     bool done;
 
-    if (file->length == 0) {
-        done = unlink(PRELOAD_FILE) == 0 || errno == ENOENT;
-        if (!done)
-            warn("%s", PRELOAD_FILE);
-    } else {
-        done =
-            ftruncate(fd, 0) == 0 &&
-            pwrite(fd, file->bytes, file->length, 0) == (ssize_t)file->length &&
-            fchown(fd, file->owner, file->group) == 0 &&
-            fchmod(fd, file->mode) == 0 && fsync(fd) == 0 &&
-            rename(NEW_FILE, PRELOAD_FILE) == 0;
-        if (!done)
-            warn("%s is left as it was", PRELOAD_FILE);
-    }
-    sync_directory();
+    unlink(NEW_FILE); /* what a run that was killed has left */
+    fd = open(NEW_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    done = fd >= 0 &&
+           write(fd, file->bytes, file->length) == (ssize_t)file->length &&
+           (!file->there || fchown(fd, old->st_uid, old->st_gid) == 0) &&
+           copy_attributes(fd) &&
+           fchmod(fd, file->there ? old->st_mode & 07777 : 0644) == 0 &&
+           fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
     return done;
 }
 
-/* Goes on as the only run. */
-static int unlock(int fd, int status)
+/*
+ * Puts the edited file in the place of the one that was read. Returns 0,
+ * CHANGED or STATUS_FAILED.
+ */
+static int replace_file(const struct file *old, const struct file *edited)
 {
-    struct stat mine;
-    struct stat there;
+    bool done = edited->length == 0 || write_new_file(edited);
 
-    if (fstat(fd, &mine) == 0 && lstat(NEW_FILE, &there) == 0 &&
-        mine.st_ino == there.st_ino)
+    if (done && !is_unchanged(old)) {
         unlink(NEW_FILE);
-    close(fd);
-    return status;
-}
-
-/* Reads the file to edit it. Returns the descriptor of the new one, or -1. */
-static int begin(struct file *file)
-{
-    int fd = lock();
-    const char *reason = fd < 0 ? NULL : read_file(file);
-
-    if (reason == NULL)
-        return fd;
-    warnx("%s %s", PRELOAD_FILE, reason);
-    unlock(fd, 0);
-    return -1;
-}
-
-/* A file that only holds blanks is as good as none. */
-static void drop_blanks(struct file *file)
-{
-    size_t place = 0;
-
-    while (place < file->length && is_separator(file->bytes[place]))
-        place++;
-    if (place == file->length)
-        file->length = 0;
-}
-
-/* Returns 0 for done, 1 where it was not there, else the status. */
-static int take_out_entry(const struct library *library)
-{
-    struct file file;
-    int fd = begin(&file);
-
-    if (fd < 0)
+        return CHANGED;
+    }
+    if (done && edited->length == 0)
+        done = unlink(PRELOAD_FILE) == 0 || errno == ENOENT;
+    else if (done)
+        done = rename(NEW_FILE, PRELOAD_FILE) == 0;
+    if (!done) {
+        warn("%s is left as it was", PRELOAD_FILE);
+        unlink(NEW_FILE);
         return STATUS_FAILED;
-    if (!has_entry(&file, library))
-        return unlock(fd, 1);
-    remove_entry(&file, library);
-    drop_blanks(&file);
-    return unlock(fd, write_file(&file, fd) ? 0 : STATUS_FAILED);
-}
-
-static int switch_off(const struct library *library)
-{
-    int status = take_out_entry(library);
-
-    if (status == STATUS_FAILED)
-        return status;
-    puts(status == 0
-             ? "off: programs that are started from now on do without it"
-             : "already off");
+    }
+    sync_directory();
     return 0;
 }
 
-/* Another copy of the library would be loaded as well; its entry, or NULL. */
-static const char *other_entry(const struct file *file,
-                               const struct library *library, int *length)
-{
-    size_t size;
+/* Edits the file, once. Returns 0, CHANGED, NOT_THERE or STATUS_FAILED. */
+typedef int edit_call(const struct library *library, const struct file *old,
+                      struct file *edited);
 
-    for (size_t place = 0; (size = next_word(file, &place)) > 0; place += size)
-        if (library_is_other(library, file->bytes + place, size)) {
-            *length = (int)size;
-            return file->bytes + place;
+/* Edits the file as the only run, again if others have changed it meanwhile. */
+static int edit_file(const struct library *library, edit_call *edit)
+{
+    static struct file old;
+    static struct file edited;
+    int fd = lock();
+    int status = CHANGED;
+
+    if (fd < 0)
+        return STATUS_FAILED;
+    for (int i = 0; status == CHANGED && i < ATTEMPTS; i++) {
+        const char *reason = read_file(&old);
+
+        if (reason != NULL) {
+            warnx("%s %s", PRELOAD_FILE, reason);
+            return unlock(fd, STATUS_FAILED);
         }
-    return NULL;
+        edited = old;
+        status = edit(library, &old, &edited);
+    }
+    if (status == CHANGED) {
+        warnx("%s is changed by others again and again", PRELOAD_FILE);
+        status = STATUS_FAILED;
+    }
+    return unlock(fd, status);
+}
+
+/* Says what was done. It is done even if nobody can be told. */
+static int say(const char *what, const char *entry)
+{
+    if (printf("%s%s\n", what, entry) < 0 || fflush(stdout) != 0) {
+        warn("standard output");
+        warnx("%s%s", what, entry);
+        clearerr(stdout);
+    }
+    return 0;
+}
+
+static int edit_off(const struct library *library, const struct file *old,
+                    struct file *edited)
+{
+    if (!has_entry(old, library))
+        return NOT_THERE;
+    remove_entries(edited, library);
+    return replace_file(old, edited);
+}
+
+static int switch_off(const struct library *library, bool quiet)
+{
+    int status = edit_file(library, edit_off);
+    char mapped[REASON];
+
+    if (status == STATUS_FAILED)
+        return status;
+    /* What a program has decides, not what the file says. */
+    if (has_library(library, mapped)) {
+        warnx("%s, but a program that is started now still has %s",
+              status == 0 ? "the entry is removed" : "there is no entry for it",
+              mapped);
+        return MACHINE_BROKEN;
+    }
+    if (quiet)
+        return 0;
+    return say(status == 0
+                   ? "off: programs that are started from now on run without it"
+                   : "already off",
+               "");
 }
 
 /* Is everything in order for the entry to be added? */
@@ -319,7 +426,7 @@ static bool is_ready(const struct file *file, const struct library *library)
 {
     char reason[REASON];
     int length;
-    const char *other = other_entry(file, library, &length);
+    const char *other = find_word(file, library, library_is_other, &length);
 
     if (!library->installed) {
         warnx("%s is not installed, it is in a build tree", library->path);
@@ -341,109 +448,233 @@ static bool is_ready(const struct file *file, const struct library *library)
     return true;
 }
 
-static int switch_on(const struct library *library)
+static int edit_on(const struct library *library, const struct file *old,
+                   struct file *edited)
 {
-    char reason[REASON];
-    struct file file;
-    int fd = begin(&file);
-
-    if (fd < 0)
+    if (has_entry(old, library))
+        return NOT_THERE;
+    if (!is_ready(old, library))
         return STATUS_FAILED;
-    if (has_entry(&file, library)) {
-        unlock(fd, 0);
-        if (start_programs(library, NULL, reason)) {
-            puts("already on");
-            return 0;
-        }
+    if (!add_entry(edited, library)) {
+        warnx("%s is too large for a list of libraries", PRELOAD_FILE);
+        return STATUS_FAILED;
+    }
+    return replace_file(old, edited);
+}
+
+static int switch_on(const struct library *library, bool quiet)
+{
+    int status = edit_file(library, edit_on);
+    char reason[REASON];
+
+    if (status == STATUS_FAILED)
+        return status;
+    if (status == NOT_THERE) {
+        for (int i = 0; i < check_count; i++)
+            if (!checks[i].passes(library, reason)) {
+                warnx("%s has the library already, but %s", PRELOAD_FILE,
+                      reason);
+                return STATUS_FAILED;
+            }
+        if (start_programs(library, NULL, reason))
+            return quiet ? 0 : say("already on", "");
         warnx("%s has the library already, but %s", PRELOAD_FILE, reason);
         return STATUS_FAILED;
     }
-    if (!is_ready(&file, library))
-        return unlock(fd, STATUS_FAILED);
-    if (!add_entry(&file, library)) {
-        warnx("%s is too large for a list of libraries", PRELOAD_FILE);
-        return unlock(fd, STATUS_FAILED);
-    }
-    if (!write_file(&file, fd))
-        return unlock(fd, STATUS_FAILED);
-    unlock(fd, 0);
-    /* This program runs, so it can still take the entry out if no other does
-     * any more. */
+    /* This program runs, so it can still remove the entry, even if no other
+     * program starts any more. */
     if (!start_programs(library, NULL, reason)) {
         warnx("with the library %s%s", reason,
-              take_out_entry(library) == 0 ? "; taken out again" : "");
+              edit_file(library, edit_off) == 0 ? "; the entry is removed again"
+                                                : "");
         return STATUS_FAILED;
     }
-    printf("on: programs that are started from now on have %s\n",
-           library->entry);
-    return 0;
+    if (quiet)
+        return 0;
+    return say("on: programs that are started from now on have ",
+               library->entry);
 }
 
-static bool print_check(const char *name, bool passes, const char *reason)
+/* What `status` finds out. */
+struct finding {
+    const char *name;
+    bool passes;
+    char reason[REASON];
+};
+
+enum { FINDINGS = 10 };
+
+struct report {
+    struct file file;
+    const char *fault; /* of the file, or NULL */
+    bool named;        /* the file has an entry for the library */
+    bool on;           /* a program that is started has a library of the name */
+    char mapped[REASON];
+    struct finding findings[FINDINGS];
+    int count;
+    int status;
+};
+
+static void add_finding(struct report *report, const char *name, bool passes,
+                        const char *reason)
 {
-    printf("  %-4s%s%s%s\n", passes ? "ok" : "NO", name, passes ? "" : ": ",
-           passes ? "" : reason);
-    return passes;
+    struct finding *finding = &report->findings[report->count++];
+
+    finding->name = name;
+    finding->passes = passes;
+    snprintf(finding->reason, REASON, "%s", passes ? "" : reason);
+    if (!passes)
+        report->status = MACHINE_BROKEN;
 }
 
-static int print_status(const struct library *library)
+static void look(struct report *report, const struct library *library)
 {
     char reason[REASON] = "";
-    struct file file;
-    const char *fault = read_file(&file);
-    bool on = has_entry(&file, library);
-    bool well = fault == NULL;
-    size_t length;
+    const char *other;
+    int length = 0;
 
-    printf("%s %s\n", PRELOAD_FILE,
-           fault != NULL ? fault
-           : file.there  ? "holds"
-                         : "is not there");
-    for (size_t place = 0; (length = next_word(&file, &place)) > 0;
-         place += length) {
-        const char *word = file.bytes + place;
-
-        printf("  %.*s%s\n", (int)length, word,
-               library_is(library, word, length) ? "  (this library)" : "");
-        if (library_is_other(library, word, length))
-            well = print_check("other entries", false, "another copy") && well;
+    report->fault = read_file(&report->file);
+    report->named = has_entry(&report->file, library);
+    report->on = has_library(library, report->mapped);
+    other = find_word(&report->file, library, library_is_other, &length);
+    if (report->fault != NULL)
+        report->status = MACHINE_BROKEN;
+    if (other != NULL) {
+        snprintf(reason, REASON, "another copy: %.*s", length, other);
+        add_finding(report, "other entries", false, reason);
     }
-    printf("%s%s\n", library->path,
-           library->installed ? "" : " (not installed: a build tree)");
     for (int i = 0; i < check_count; i++) {
         bool passes = checks[i].passes(library, reason);
 
-        well = print_check(checks[i].name, passes, reason) && well;
+        add_finding(report, checks[i].name, passes, reason);
     }
-    well =
-        print_check("programs start and have it",
-                    start_programs(library, on ? NULL : library->entry, reason),
-                    reason) &&
-        well;
-    printf("keepalive is %s for the whole machine%s\n", on ? "on" : "off",
-           on && !well ? ", but see above" : "");
-    if (!on)
-        return GLOBAL_OFF;
-    return well ? 0 : GLOBAL_BROKEN;
+    add_finding(
+        report, "programs start and have it",
+        start_programs(library, report->named ? NULL : library->entry, reason),
+        reason);
+    if (report->on && !report->named) {
+        snprintf(reason, REASON, "%.900s, which is not the entry's",
+                 report->mapped);
+        add_finding(report, "what a program has", false, reason);
+    }
+    if (!report->on && !report->named)
+        report->status = MACHINE_OFF;
 }
 
-int switch_machine(const char *what)
+static void print_report(const struct report *report,
+                         const struct library *library)
 {
-    static const struct {
-        const char *name;
-        int (*answer)(const struct library *library);
-    } words[] = {
-        {"on", switch_on},
-        {"off", switch_off},
-        {"status", print_status},
-    };
+    bool on = report->on || report->named;
+    size_t length;
+
+    printf("%s %s\n", PRELOAD_FILE,
+           report->fault != NULL ? report->fault
+           : report->file.there  ? "holds"
+                                 : "is not there");
+    for (size_t place = 0; (length = next_word(&report->file, &place)) > 0;
+         place += length) {
+        const char *word = report->file.bytes + place;
+
+        printf("  %.*s%s\n", (int)length, word,
+               library_is(library, word, length) ? "  (this library)" : "");
+    }
+    printf("%s%s\n", library->path,
+           library->installed ? "" : " (not installed: a build tree)");
+    for (int i = 0; i < report->count; i++) {
+        const struct finding *finding = &report->findings[i];
+
+        printf("  %-4s%s%s%s\n", finding->passes ? "ok" : "NO", finding->name,
+               finding->passes ? "" : ": ", finding->reason);
+    }
+    printf("keepalive is %s for the whole machine%s\n", on ? "on" : "off",
+           on && report->status != 0 ? ", but see above" : "");
+}
+
+static void print_json_text(const char *text, size_t length)
+{
+    putchar('"');
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (c < ' ' || c == '"' || c == '\\' || c == 0x7f)
+            printf("\\u%04x", (unsigned)c);
+        else
+            putchar(c);
+    }
+    putchar('"');
+}
+
+static void print_report_json(const struct report *report,
+                              const struct library *library)
+{
+    const char *comma = "";
+    size_t length;
+
+    printf("{\"on\": %s, \"well\": %s,\n \"library\": ",
+           report->on || report->named ? "true" : "false",
+           report->status == 0 ? "true" : "false");
+    print_json_text(library->path, strlen(library->path));
+    printf(",\n \"file\": ");
+    print_json_text(PRELOAD_FILE, strlen(PRELOAD_FILE));
+    printf(",\n \"fault\": ");
+    if (report->fault != NULL)
+        print_json_text(report->fault, strlen(report->fault));
+    else
+        printf("null");
+    printf(",\n \"entries\": [");
+    for (size_t place = 0; (length = next_word(&report->file, &place)) > 0;
+         place += length) {
+        printf("%s", comma);
+        print_json_text(report->file.bytes + place, length);
+        comma = ", ";
+    }
+    printf("],\n \"checks\": [");
+    for (int i = 0; i < report->count; i++) {
+        const struct finding *finding = &report->findings[i];
+
+        printf("%s\n  {\"name\": ", i > 0 ? "," : "");
+        print_json_text(finding->name, strlen(finding->name));
+        printf(", \"passes\": %s, \"reason\": ",
+               finding->passes ? "true" : "false");
+        print_json_text(finding->reason, strlen(finding->reason));
+        putchar('}');
+    }
+    puts("]}");
+}
+
+static int show_status(const struct library *library, bool json)
+{
+    static struct report report;
+
+    look(&report, library);
+    if (json)
+        print_report_json(&report, library);
+    else
+        print_report(&report, library);
+    return report.status;
+}
+
+int switch_machine(const char *what, bool quiet, bool json)
+{
+    bool status = strcmp(what, "status") == 0;
     struct library library;
 
-    /* One that is gone, or broken, can be switched off as well. */
+    if (json && !status) {
+        warnx("--json cannot be used with --global %s", what);
+        return STATUS_FAILED;
+    }
+    if (quiet && status) {
+        warnx("--quiet cannot be used with --global status");
+        return STATUS_FAILED;
+    }
+    /* A library that is gone, or broken, can be switched off as well. */
     library_find(&library);
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-        if (strcmp(words[i].name, what) == 0)
-            return words[i].answer(&library);
+    if (status)
+        return show_status(&library, json);
+    if (strcmp(what, "on") == 0)
+        return switch_on(&library, quiet);
+    if (strcmp(what, "off") == 0)
+        return switch_off(&library, quiet);
     warnx("--global: '%s' is not on, off or status", what);
     return STATUS_FAILED;
 }

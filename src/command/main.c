@@ -55,7 +55,7 @@ static const struct flag {
     {SWITCH, 'f', "force", NULL, "the command cannot change the values", RUN},
     {NONE, 'p', "pid", NULL, "the sockets of running processes", SOCKETS},
     {NONE, 'g', "global", "on|off|status", "the whole machine", MACHINE},
-    {NONE, 'j', "json", NULL, "print JSON", SOCKETS},
+    {NONE, 'j', "json", NULL, "print JSON", SOCKETS | MACHINE},
     {NONE, 'q', "quiet", NULL, "no warning if the command is out of reach",
      RUN | MACHINE},
     {NONE, 'h', "help", NULL, "print this", ANY},
@@ -336,6 +336,35 @@ static bool check_flags(const struct request *request,
     return true;
 }
 
+/*
+ * Values for the whole machine are the kernel's settings, and last if they are
+ * in a file, see sysctl.d(5).
+ */
+static void explain_sysctl(const struct request *request)
+{
+    static const char *const names[KEEPALIVE_OPTIONS] = {
+        [COUNT] = "probes", [IDLE] = "time", [INTERVAL] = "intvl"};
+    char words[256] = "";
+    size_t length = 0;
+
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        const char *setting = request->settings[i];
+        int value = 0;
+
+        if (setting == NULL || names[i] == NULL ||
+            !keepalive_parse(i, strchr(setting, '=') + 1, &value))
+            continue;
+        length +=
+            (size_t)snprintf(words + length, sizeof(words) - length,
+                             " net.ipv4.tcp_keepalive_%s=%d", names[i], value);
+    }
+    if (length > 0)
+        warnx("--global takes no values: run 'sysctl -w%s' for now, and put "
+              "%s into a file in /etc/sysctl.d/ for the next boot",
+              words,
+              strchr(words + 1, ' ') == NULL ? words + 1 : "a line each");
+}
+
 static int answer_request(const struct request *request)
 {
     const struct mode_name *mode = find_mode(request);
@@ -349,14 +378,19 @@ static int answer_request(const struct request *request)
         puts("keepalive " KEEPALIVE_VERSION);
         return 0;
     }
-    if (!check_flags(request, mode))
+    if (!check_flags(request, mode)) {
+        if (mode->mode == MACHINE)
+            explain_sysctl(request);
         return STATUS_FAILED;
+    }
     if (mode->mode == MACHINE && request->count > 0) {
         warnx("--global: '%s' is one word too many", request->operands[0]);
         return STATUS_FAILED;
     }
     if (mode->mode == MACHINE)
-        return switch_machine(find_given(request, 'g'));
+        return switch_machine(find_given(request, 'g'),
+                              find_given(request, 'q') != NULL,
+                              find_given(request, 'j') != NULL);
     if (request->count == 0) {
         warnx("no %s given; see keepalive --help",
               mode->mode == SOCKETS ? "process" : "command");

@@ -12,7 +12,9 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +24,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SECONDS = 10, SAID = 1024 };
+enum { SECONDS = 10, SAID = 1024, NOBODY = 65534 };
 
-/* Where programs are, for a proof and to look for 32-bit ones. */
+/* A program that is started. */
+struct trial {
+    const char *path;
+    char *arguments[4];
+    const char *entry; /* its LD_PRELOAD; NULL: none */
+    bool nobody;       /* as another user than root */
+};
+
+/* Where programs are. */
 static const char *const directories[] = {
     "/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin",
 };
@@ -45,30 +55,52 @@ static bool find_program(const char *name, bool privileged, char path[PATH_MAX])
     return false;
 }
 
+/*
+ * Becomes another user, nobody, so that a set-user-ID program changes its
+ * rights and what only root may read is missed. A namespace without that user
+ * has nobody to care for.
+ */
+static void become_nobody(void)
+{
+    if (setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
+        setresuid(NOBODY, NOBODY, NOBODY) == 0)
+        return;
+    if (errno == EINVAL)
+        _exit(0);
+    dprintf(STDERR_FILENO, "cannot become another user: %s\n", strerror(errno));
+    _exit(STATUS_FAILED);
+}
+
 /* Becomes the program, in the child. */
-static void become_program(const char *path, char *const arguments[],
-                           const char *entry, int standard_error)
+static void become_program(const struct trial *trial, int standard_error)
 {
     char preload[PATH_MAX + sizeof("LD_PRELOAD=")];
     char *environment[] = {"PATH=/usr/bin:/usr/sbin:/bin:/sbin", "LC_ALL=C",
                            preload, NULL};
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    sigset_t none;
 
-    if (entry != NULL)
-        snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", entry);
+    /* Nothing is ignored or blocked, whatever the caller does. */
+    for (int i = 1; i < NSIG; i++)
+        signal(i, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (trial->entry != NULL)
+        snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", trial->entry);
     else
         environment[2] = NULL;
     dup2(null, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
     dup2(standard_error, STDERR_FILENO);
+    if (trial->nobody)
+        become_nobody();
     alarm(SECONDS); /* stays across execve(2), and ends the program */
-    execve(path, arguments, environment);
-    _exit(STATUS_NOT_FOUND);
+    execve(trial->path, trial->arguments, environment);
+    _exit(errno == ENOEXEC ? STATUS_CANNOT_RUN : STATUS_NOT_FOUND);
 }
 
-/* Runs a program to its end. Returns the status of waitpid(2). */
-static int run_program(const char *path, char *const arguments[],
-                       const char *entry, char said[SAID])
+/* Runs a program to its end. Returns the status of waitpid(2), or -1. */
+static int run_program(const struct trial *trial, char said[SAID])
 {
     size_t length = 0;
     int ends[2];
@@ -76,16 +108,19 @@ static int run_program(const char *path, char *const arguments[],
     pid_t child;
 
     said[0] = '\0';
+    signal(SIGCHLD, SIG_DFL); /* ignored, it would leave nothing to wait for */
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -1;
     child = fork();
     if (child == 0)
-        become_program(path, arguments, entry, ends[1]);
+        become_program(trial, ends[1]);
     close(ends[1]);
     while (child > 0) {
         char rest[SAID];
         ssize_t got = read(ends[0], rest, sizeof(rest));
 
+        if (got < 0 && errno == EINTR)
+            continue;
         if (got <= 0)
             break;
         if (length + (size_t)got < SAID) {
@@ -95,43 +130,46 @@ static int run_program(const char *path, char *const arguments[],
         }
     }
     close(ends[0]);
-    if (child > 0 && waitpid(child, &status, 0) != child)
-        status = -1;
+    while (child > 0 && waitpid(child, &status, 0) != child)
+        if (errno != EINTR)
+            return -1;
     return status;
 }
 
-/* Does it end well and without a word? */
-static bool ends_well(const char *path, char *const arguments[],
-                      const char *entry, char reason[REASON])
+/* Does it end well and print nothing on standard error? */
+static bool ends_well(const struct trial *trial, char reason[REASON])
 {
     char said[SAID];
-    int status = run_program(path, arguments, entry, said);
+    int status = run_program(trial, said);
 
     if (status == 0 && said[0] == '\0')
         return true;
     said[strcspn(said, "\n")] = '\0';
-    snprintf(reason, REASON, "%s %s %d%s%.900s", path,
+    snprintf(reason, REASON, "%s %s %d%s%s%.900s", trial->path,
              WIFSIGNALED(status) ? "ends by signal" : "has status",
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+             trial->nobody ? " for another user than root" : "",
              said[0] != '\0' ? " and says: " : "", said);
     return false;
 }
 
 /*
- * Does it not end well without the library either? Some do not know their
- * arguments. Where the whole machine has it already, a program that says what
- * is wrong, and does not name the loader or the library, is such a one.
+ * Does it fail without the library, too? Some do not know their arguments, or
+ * cannot be run here. If the whole machine has the library already, that is a
+ * program that says what is wrong, and names neither the loader nor the
+ * library.
  */
-static bool fails_anyway(const char *path, char *const arguments[],
-                         const char *entry)
+static bool fails_anyway(const struct trial *trial)
 {
+    struct trial without = *trial;
     char reason[REASON];
     char said[SAID];
     int status;
 
-    if (entry != NULL)
-        return !ends_well(path, arguments, NULL, reason);
-    status = run_program(path, arguments, NULL, said);
+    without.entry = NULL;
+    if (trial->entry != NULL)
+        return !ends_well(&without, reason);
+    status = run_program(&without, said);
     return WIFEXITED(status) && WEXITSTATUS(status) != STATUS_NOT_FOUND &&
            said[0] != '\0' && strstr(said, "ld.so") == NULL &&
            strstr(said, "libkeepalive") == NULL;
@@ -141,94 +179,193 @@ static bool fails_anyway(const char *path, char *const arguments[],
 static const struct {
     bool privileged; /* only where it is set-user-ID */
     char *arguments[4];
-} proofs[] = {
+} programs[] = {
     {false, {"true", NULL}},
     {false, {"sh", "-c", ":", NULL}},
     {true, {"su", "--version", NULL}},
     {true, {"mount", "--version", NULL}},
 };
 
-/* A dynamic 32-bit program, where the library is a 64-bit one; not one of a
- * machine that is only emulated. */
-static bool find_narrow(const struct library *library, char path[PATH_MAX],
-                        char loader[PATH_MAX])
+/* The loaders of 32-bit programs. Most machines have none. */
+static const char *const narrow_loaders[] = {
+    "/lib/ld-linux.so.2",
+    "/lib/ld-linux-armhf.so.3",
+    "/lib/ld-linux.so.3",
+};
+
+/* Can the kernel run them? Some are built without. */
+static bool has_narrow_loader(void)
 {
-    for (int i = 0; i < DIRECTORIES; i++) {
-        struct stat status;
-        DIR *directory;
-        struct dirent *entry;
-        bool found = false;
+    for (size_t i = 0; i < sizeof(narrow_loaders) / sizeof(*narrow_loaders);
+         i++) {
+        struct trial trial = {.path = narrow_loaders[i],
+                              .arguments = {"ld.so", "--help", NULL}};
+        char said[SAID];
+        int status;
 
-        /* On most systems /bin is a link to /usr/bin. */
-        if (lstat(directories[i], &status) < 0 || !S_ISDIR(status.st_mode))
+        if (access(trial.path, X_OK) < 0)
             continue;
-        directory = opendir(directories[i]);
-        while (directory != NULL && !found &&
-               (entry = readdir(directory)) != NULL) {
-            unsigned kind;
-
-            snprintf(path, PATH_MAX, "%s/%s", directories[i], entry->d_name);
-            kind = elf_kind(path);
-            found = (kind & 0xff) == ELFCLASS32 && kind != library->kind &&
-                    (kind >> 16 == EM_386 || kind >> 16 == EM_ARM) &&
-                    elf_loader(path, loader);
-        }
-        if (directory != NULL)
-            closedir(directory);
-        if (found)
+        status = run_program(&trial, said);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != STATUS_CANNOT_RUN)
             return true;
     }
     return false;
 }
 
-/* The loader alone: who knows what the program would do. */
-static bool prove_narrow(const struct library *library, const char *entry,
-                         char reason[REASON])
+/* The first dynamic 32-bit program of a directory, not one that is emulated. */
+static bool find_narrow_in(const char *directory, unsigned kind,
+                           char path[PATH_MAX], char loader[PATH_MAX])
 {
-    char path[PATH_MAX];
-    char loader[PATH_MAX];
-    char *arguments[] = {loader, "--list", path, NULL};
+    struct dirent *entry;
+    DIR *list = opendir(directory);
+    bool found = false;
 
-    return !find_narrow(library, path, loader) ||
-           ends_well(loader, arguments, entry, reason);
+    while (list != NULL && !found && (entry = readdir(list)) != NULL) {
+        unsigned its;
+
+        snprintf(path, PATH_MAX, "%s/%s", directory, entry->d_name);
+        its = elf_kind(path);
+        found = (its & 0xff) == ELFCLASS32 && its != kind &&
+                (its >> 16 == EM_386 || its >> 16 == EM_ARM) &&
+                elf_loader(path, loader);
+    }
+    if (list != NULL)
+        closedir(list);
+    return found;
 }
 
-/* What the probe says of itself. */
-static bool prove_probe(const struct library *library, const char *entry,
-                        char reason[REASON])
+/* A 32-bit program of this machine, where the library is a 64-bit one. It is
+ * looked for once. */
+static bool find_narrow(const struct library *library, const char **path,
+                        const char **loader)
 {
-    char *arguments[] = {TRIAL_PROBE, NULL};
+    static char program[PATH_MAX];
+    static char its_loader[PATH_MAX];
+    static bool known;
+    static bool found;
+
+    if (!known && has_narrow_loader())
+        for (int i = 0; i < DIRECTORIES && !found; i++) {
+            struct stat status;
+
+            /* On most systems /bin is a link to /usr/bin. */
+            if (lstat(directories[i], &status) == 0 && S_ISDIR(status.st_mode))
+                found = find_narrow_in(directories[i], library->kind, program,
+                                       its_loader);
+        }
+    known = true;
+    *path = program;
+    *loader = its_loader;
+    return found;
+}
+
+/* By the loader alone: nobody knows what the program would do. */
+static bool try_narrow(const struct library *library, const char *entry,
+                       char reason[REASON])
+{
+    const char *path;
+    const char *loader;
+    struct trial trial = {.entry = entry};
+
+    if (!find_narrow(library, &path, &loader))
+        return true;
+    trial.path = loader;
+    trial.arguments[0] = (char *)loader;
+    trial.arguments[1] = "--list";
+    trial.arguments[2] = (char *)path;
+    return ends_well(&trial, reason) || fails_anyway(&trial);
+}
+
+/* What the probe says of itself: the files that it has mapped. */
+static int run_probe(const char *entry, bool nobody, char said[SAID])
+{
+    struct trial trial = {.path = "/proc/self/exe",
+                          .arguments = {TRIAL_PROBE, NULL},
+                          .entry = entry,
+                          .nobody = nobody};
+    int status = run_program(&trial, said);
+    size_t length = strlen(said);
+
+    if (length > 0 && said[length - 1] == '\n')
+        said[length - 1] = '\0';
+    return status;
+}
+
+/* The probe's own line is the last; what the loader says comes before. */
+static const char *find_last_line(const char *said)
+{
+    const char *newline = strrchr(said, '\n');
+
+    return newline == NULL ? said : newline + 1;
+}
+
+static bool try_probe(const struct library *library, const char *entry,
+                      bool nobody, char reason[REASON])
+{
+    const char *whose = nobody ? " of another user than root" : "";
     char path[PATH_MAX];
     char said[SAID];
-    int status = run_program("/proc/self/exe", arguments, entry, said);
+    int status = run_probe(entry, nobody, said);
 
-    said[strcspn(said, "\n")] = '\0';
     if (realpath(library->path, path) == NULL)
         snprintf(path, sizeof(path), "%s", library->path);
-    if (status == 0 && strcmp(said, path) == 0)
+    if (status == 0 && (strcmp(said, path) == 0 || (nobody && said[0] == '\0')))
         return true;
+    said[strcspn(said, "\n")] = '\0';
     if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
-        snprintf(reason, REASON, "a program does not start: %s", said);
+        snprintf(reason, REASON, "a program%s does not start: %s", whose, said);
     else if (strcmp(said, path) != 0)
-        snprintf(reason, REASON, "a program has loaded, not %s, but: %s", path,
-                 said[0] != '\0' ? said : "nothing");
+        snprintf(reason, REASON, "a program%s has loaded, not %s, but: %s",
+                 whose, path, said[0] != '\0' ? said : "nothing");
     else
-        snprintf(reason, REASON, "the socket of a program is not kept alive");
+        snprintf(reason, REASON, "the socket of a program%s is not kept alive",
+                 whose);
     return false;
 }
 
 bool start_programs(const struct library *library, const char *entry,
                     char reason[REASON])
 {
+    int root = geteuid() == 0;
     char path[PATH_MAX];
 
-    for (size_t i = 0; i < sizeof(proofs) / sizeof(*proofs); i++)
-        if (find_program(proofs[i].arguments[0], proofs[i].privileged, path) &&
-            !ends_well(path, proofs[i].arguments, entry, reason) &&
-            !fails_anyway(path, proofs[i].arguments, entry))
-            return false;
-    return prove_narrow(library, entry, reason) &&
-           prove_probe(library, entry, reason);
+    for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
+        for (int nobody = 0; nobody <= root; nobody++) {
+            struct trial trial = {
+                .path = path, .entry = entry, .nobody = nobody};
+
+            memcpy(trial.arguments, programs[i].arguments,
+                   sizeof(trial.arguments));
+            if (find_program(trial.arguments[0], programs[i].privileged,
+                             path) &&
+                !ends_well(&trial, reason) && !fails_anyway(&trial))
+                return false;
+        }
+    return try_narrow(library, entry, reason) &&
+           try_probe(library, entry, false, reason) &&
+           (!root || try_probe(library, entry, true, reason));
+}
+
+bool has_library(const struct library *library, char mapped[REASON])
+{
+    char said[SAID];
+    int status = run_probe(NULL, false, said);
+    const char *files;
+
+    (void)library;
+    files = WIFEXITED(status) && WEXITSTATUS(status) <= 1 ? find_last_line(said)
+                                                          : "";
+    snprintf(mapped, REASON, "%s",
+             files[0] != '\0' ? files : "a library that switches keepalive on");
+    return files[0] != '\0' || status == 0;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text);
+    size_t tail = strlen(end);
+
+    return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
 /* Prints the files of that name that are mapped here, on one line. */
@@ -242,7 +379,7 @@ static void print_mapped(void)
         char *path = strchr(line, '/');
 
         line[strcspn(line, "\n")] = '\0';
-        if (path == NULL || strstr(path, "/libkeepalive.so") == NULL ||
+        if (path == NULL || !ends_with(path, "/libkeepalive.so") ||
             strcmp(path, last) == 0)
             continue;
         fprintf(stderr, "%s%s", last[0] != '\0' ? " " : "", path);
@@ -329,6 +466,14 @@ static bool check_owners(const struct library *library, char reason[REASON])
            (library->twin[0] == '\0' || check_owner(library->twin, reason));
 }
 
+/* Those who cannot read it start their programs without the library. */
+static bool check_preload_file(const struct library *library,
+                               char reason[REASON])
+{
+    (void)library;
+    return access(PRELOAD_FILE, F_OK) < 0 || check_owner(PRELOAD_FILE, reason);
+}
+
 static bool check_mount(const struct library *library, char reason[REASON])
 {
     struct statvfs mount;
@@ -363,10 +508,10 @@ static bool check_apparmor(const struct library *library, char reason[REASON])
 
 static bool check_narrow(const struct library *library, char reason[REASON])
 {
-    char path[PATH_MAX];
-    char loader[PATH_MAX];
+    const char *path;
+    const char *loader;
 
-    if (library->twin[0] != '\0' || !find_narrow(library, path, loader))
+    if (library->twin[0] != '\0' || !find_narrow(library, &path, &loader))
         return true;
     snprintf(reason, REASON,
              "%s is a 32-bit program, and there is no library for it", path);
@@ -376,6 +521,7 @@ static bool check_narrow(const struct library *library, char reason[REASON])
 const struct check checks[] = {
     {"file", check_file},
     {"owner and mode", check_owners},
+    {PRELOAD_FILE, check_preload_file},
     {"mount", check_mount},
     {"AppArmor", check_apparmor},
     {"32-bit programs", check_narrow},

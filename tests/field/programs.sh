@@ -133,7 +133,8 @@ END
         echo 'java: not on this machine'
     fi
 
-    server socat "$ours" 7001 socat -u TCP-LISTEN:7001 -
+    server socat "$ours" 7001 socat -u \
+        TCP-LISTEN:7001,reuseaddr -
     server python3 "$ours" 7002 python3 -m http.server -b 127.0.0.1 7002
 }
 
