@@ -369,33 +369,41 @@ static bool load_programs(int programs[PROGRAMS],
     return done;
 }
 
-/* Reads the map of a program; false where it is not one of ours. */
-static bool read_map(uint32_t id, struct record *record)
+/* Is this map, a copy of which is in `value`, the record of our settings? */
+static bool is_record(const struct map_info *info, const char *value)
+{
+    return strcmp(info->name, NAME) == 0 &&
+           memcmp(value, owner, sizeof(owner)) == 0;
+}
+
+/* Reads the record from a map; ABSENT where it is none; FAILED with errno. */
+static int read_record(uint32_t id, struct record *record)
 {
     struct by_id by_id = {.id = id};
-    int map = bpf(MAP_OPEN, &by_id, sizeof(by_id));
     struct map_info map_info = {.type = 0};
-    struct info info = {(uint32_t)map, sizeof(map_info), address(&map_info)};
-    char value[1024];
+    struct info info = {0, sizeof(map_info), address(&map_info)};
+    char value[1024] = "";
     uint32_t key = 0;
-    struct element element = {(uint32_t)map, address(&key), address(value), 0};
-    bool ours = map >= 0 && bpf(GET_INFO, &info, sizeof(info)) == 0 &&
-                strcmp(map_info.name, NAME) == 0 &&
-                map_info.type == MAP_ARRAY &&
-                map_info.key_size == sizeof(key) &&
-                map_info.value_size >= sizeof(*record) &&
-                map_info.value_size <= sizeof(value) &&
-                bpf(MAP_LOOKUP, &element, sizeof(element)) == 0 &&
-                memcmp(value, owner, sizeof(owner)) == 0;
+    struct element element = {0, address(&key), address(value), 0};
+    int map = bpf(MAP_OPEN, &by_id, sizeof(by_id));
+    int result = FAILED;
 
-    if (map >= 0)
-        close(map);
-    if (ours)
-        memcpy(record, value, sizeof(*record));
-    /* A later version may have more options. */
-    if (ours && record->settings.count > KEEPALIVE_OPTIONS)
+    if (map < 0)
+        return FAILED;
+    info.fd = element.map = (uint32_t)map;
+    if (bpf(GET_INFO, &info, sizeof(info)) == 0) {
+        /* A later version may have more options. */
+        if (map_info.type != MAP_ARRAY || map_info.value_size > sizeof(value) ||
+            map_info.value_size < sizeof(*record))
+            result = ABSENT;
+        else if (bpf(MAP_LOOKUP, &element, sizeof(element)) == 0)
+            result = is_record(&map_info, value) ? 0 : ABSENT;
+    }
+    close(map);
+    memcpy(record, value, sizeof(*record));
+    if (record->settings.count > KEEPALIVE_OPTIONS)
         record->settings.count = KEEPALIVE_OPTIONS;
-    return ours;
+    return result;
 }
 
 /* Opens a program of ours; ABSENT where it is another's; FAILED with errno. */
@@ -406,16 +414,20 @@ static int open_program(uint32_t id, struct record *record)
     struct program_info program_info = {.map_count = 1, .maps = address(&map)};
     struct info info = {0, sizeof(program_info), address(&program_info)};
     int program = bpf(PROG_OPEN, &by_id, sizeof(by_id));
+    int result = FAILED;
 
     if (program < 0) /* gone meanwhile? */
         return errno == ENOENT ? ABSENT : FAILED;
     info.fd = (uint32_t)program;
-    if (bpf(GET_INFO, &info, sizeof(info)) == 0 &&
-        strcmp(program_info.name, NAME) == 0 && program_info.map_count == 1 &&
-        read_map(map, record))
+    if (bpf(GET_INFO, &info, sizeof(info)) == 0)
+        result =
+            strcmp(program_info.name, NAME) == 0 && program_info.map_count == 1
+                ? read_record(map, record)
+                : ABSENT;
+    if (result == 0)
         return program;
     close(program);
-    return ABSENT;
+    return result;
 }
 
 /* The programs of one kind at a cgroup. */
@@ -479,7 +491,11 @@ static bool put_program(int cgroup, int kind, int new, int old)
         attachment.flags |= ATTACH_REPLACE;
         attachment.replaced = (uint32_t)old;
     }
-    return bpf(PROG_ATTACH, &attachment, sizeof(attachment)) == 0;
+    if (bpf(PROG_ATTACH, &attachment, sizeof(attachment)) == 0)
+        return true;
+    if (errno == E2BIG) /* the cgroup is full; see explain() */
+        errno = ENOSPC;
+    return false;
 }
 
 static void close_programs(const int programs[PROGRAMS])
@@ -567,9 +583,17 @@ static bool find_cgroup(const char *name, char path[PATH_MAX])
     return false;
 }
 
-/* Does the program run with this capability? See capabilities(7). */
-static bool is_capable(int capability)
+/*
+ * Does the command run with the capabilities that this takes? Says so if not.
+ * CAP_SYS_ADMIN, which includes CAP_BPF, is needed to open a program that is
+ * attached already, so it is asked for before anything is changed.
+ */
+static bool is_capable(void)
 {
+    static const struct {
+        int number; /* see linux/capability.h */
+        const char *name;
+    } needed[] = {{12, "CAP_NET_ADMIN"}, {21, "CAP_SYS_ADMIN"}};
     FILE *status = fopen("/proc/self/status", "r");
     unsigned long long set = 0;
     char line[256];
@@ -579,7 +603,12 @@ static bool is_capable(int capability)
             set = strtoull(line + 7, NULL, 16);
     if (status != NULL)
         fclose(status);
-    return (set >> capability & 1) != 0;
+    for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
+        if ((set >> needed[i].number & 1) == 0) {
+            warnx("--cgroup takes root: %s is missing", needed[i].name);
+            return false;
+        }
+    return true;
 }
 
 /*
@@ -606,19 +635,10 @@ static bool stands_alone(char *path)
 /* Says why a call of bpf(2) failed: in one line, from errno. */
 static void explain(const char *path)
 {
-    static const struct {
-        int number;
-        const char *name;
-    } needed[] = {{12, "CAP_NET_ADMIN"}, {21, "CAP_SYS_ADMIN"}};
     char above[PATH_MAX];
     int error = errno;
 
     snprintf(above, sizeof(above), "%s", path);
-    for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
-        if (error == EPERM && !is_capable(needed[i].number)) {
-            warnx("%s: this takes root: %s is missing", path, needed[i].name);
-            return;
-        }
     if (error == EPERM && stands_alone(above))
         warnx("%s: another program is attached to %s and lets none stand "
               "beside it",
@@ -627,7 +647,7 @@ static void explain(const char *path)
         warnx("%s: the kernel does not permit bpf(2) here, in a container or "
               "a user namespace perhaps",
               path);
-    else if (error == ENOSYS || error == EINVAL)
+    else if (error == ENOSYS || error == EINVAL || error == E2BIG)
         warnx("%s: this kernel is older than Linux 5.9, or was built without "
               "CONFIG_CGROUP_BPF",
               path);
@@ -646,7 +666,7 @@ static void read_values(int fd, int values[KEEPALIVE_OPTIONS])
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
         socklen_t size = sizeof(values[i]);
 
-        values[i] = -1;
+        values[i] = 0;
         getsockopt(fd, keepalive_options[i].level, keepalive_options[i].option,
                    &values[i], &size);
     }
@@ -738,6 +758,23 @@ static void make_trial(int cgroup, struct trial *trial)
         usleep(PAUSE);
 }
 
+/* The row of a value that one of the two ends does not have; -1: both do. */
+static int find_difference(const struct trial *trial,
+                           const struct keepalive_value *wanted, int *got)
+{
+    int row = 0;
+
+    while (keepalive_options[row].level != wanted->level ||
+           keepalive_options[row].option != wanted->option)
+        row++;
+    for (int end = 0; end < 2; end++)
+        if (trial->values[end][row] != wanted->value) {
+            *got = trial->values[end][row];
+            return row;
+        }
+    return -1;
+}
+
 /* Are the values in force? Says so if not. */
 static bool passes_trial(const char *path, int cgroup,
                          const struct keepalive *wanted)
@@ -750,30 +787,21 @@ static bool passes_trial(const char *path, int cgroup,
               path, strerror(trial.error));
         return false;
     }
-    if (!wanted->force &&
-        (trial.values[0][SWITCH] == 0 || trial.values[1][SWITCH] == 0)) {
-        warnx("%s: a connection that was tried there has no keepalive: this "
-              "takes Linux 6.1, or 5.9 with --force; nothing was changed",
-              path);
-        return false;
-    }
-    for (int i = 0; i < 2 * wanted->count; i++) {
-        const struct keepalive_value *v = &wanted->values[i / 2];
-        int row = 0;
+    for (int i = 0; i < wanted->count; i++) {
+        int got;
+        int row = find_difference(&trial, &wanted->values[i], &got);
 
-        while (keepalive_options[row].level != v->level ||
-               keepalive_options[row].option != v->option)
-            row++;
-        if (trial.values[i % 2][row] != v->value) {
-            const struct keepalive_option *option = &keepalive_options[row];
-
-            warnx("%s: a connection that was tried there has %s=%d in spite of "
-                  "it, perhaps by --force for a cgroup above; nothing was "
-                  "changed",
-                  path, option->variable,
-                  trial.values[i % 2][row] / option->scale);
+        if (row == SWITCH)
+            warnx("%s: a connection that was tried there has no keepalive; it "
+                  "takes Linux 6.1, or 5.9 with --force; nothing was changed",
+                  path);
+        else if (row >= 0)
+            warnx("%s: a connection that was tried there has %s=%d, perhaps by "
+                  "--force for a cgroup above; nothing was changed",
+                  path, keepalive_options[row].variable,
+                  got / keepalive_options[row].scale);
+        if (row >= 0)
             return false;
-        }
     }
     return true;
 }
@@ -932,9 +960,12 @@ static bool change(const char *path, int cgroup, const struct keepalive *wanted)
     if (!done) {
         explain(path);
     } else if (wanted->count > 0 && !passes_trial(path, cgroup, wanted)) {
-        put_programs(cgroup, old, new);
+        if (!put_programs(cgroup, old, new))
+            warn("%s: but what was there could not be put back", path);
         done = false;
     }
+    if (wanted->count == 0) /* one that a killed command left */
+        unlinkat(cgroup, TRIAL, AT_REMOVEDIR);
     close_programs(new);
     close_programs(old);
     return done;
@@ -950,7 +981,7 @@ int switch_cgroup(const char *name, const struct keepalive *wanted)
     int cgroup;
     int status = 0;
 
-    if (!find_cgroup(name, path))
+    if (!find_cgroup(name, path) || !is_capable())
         return STATUS_FAILED;
     cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (cgroup < 0) {
