@@ -110,9 +110,13 @@ static inline bool keepalive_is_tcp(int family, int type, int protocol)
  */
 void keepalive_apply(const struct keepalive *settings, int fd);
 
+/* An option of SOL_SOCKET whose value is an int; -1 if fd is not a socket. */
+int keepalive_socket_option(int fd, int option);
+
 /*
- * Does the same, but only if the settings include this option of setsockopt(2)
- * and fd is a TCP socket.
+ * Does the same as keepalive_apply() after the program has set this option of
+ * setsockopt(2) with success, but only if the settings include it and fd is a
+ * TCP socket.
  */
 void keepalive_restore(const struct keepalive *settings, int fd, int level,
                        int option);

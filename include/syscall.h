@@ -70,7 +70,7 @@ static inline long keepalive_socket_call(enum keepalive_socket_call call,
      * seccomp filter there may know only this one. */
     long arguments[] = {a, b, c, d, e};
 
-    return keepalive_call(SYS_socketcall, call, (long)arguments, 0, 0, 0);
+    return keepalive_call(SYS_socketcall, (long)call, (long)arguments, 0, 0, 0);
 #else
     return keepalive_call(call == KEEPALIVE_SOCKET       ? SYS_socket
                           : call == KEEPALIVE_SETSOCKOPT ? SYS_setsockopt

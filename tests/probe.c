@@ -16,6 +16,8 @@
  *     probe override    sockets on which the program sets values of its own
  *     probe others      sockets that do not count, after a marker
  *     probe tcp         one TCP socket, after a marker
+ *     probe again       sets options of one, after a marker: one that fails, an
+ *                       option of TCP, SO_KEEPALIVE
  *     probe kept        status 0 where a TCP socket has keepalive on, 1 for off
  *     probe stream      a stream socket and the protocol that it got
  *     probe greeting    a socket connected to 192.0.2.1, which is nowhere, and
@@ -271,6 +273,18 @@ static int tcp(void)
     return 0;
 }
 
+static int again(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    marker();
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){0}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){60}, sizeof(int));
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){0}, sizeof(int));
+    marker();
+    return 0;
+}
+
 static int kept(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -346,6 +360,7 @@ static const struct command {
     {"override", override_all},
     {"stream", stream},
     {"greeting", greeting},
+    {"again", again},
     {"kept", kept},
     {"variables", variables},
     {"ranges", ranges},

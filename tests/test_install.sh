@@ -3,19 +3,45 @@
 # SPDX-License-Identifier: MIT
 . tests/common.sh
 
+# The version number stands in the Makefile; the packages carry it as well.
+version=$(sed -n 's/^VERSION = //p' Makefile)
+expect 'the versions of the packages, and the last change' \
+    "$version $version $version" \
+    "$(sed -n '1s/.*(\(.*\)-.*/\1/p' examples/packaging/debian/changelog) \
+$(sed -n 's/^Version: *//p' examples/packaging/keepalive.spec) \
+$(sed -n '/^CHANGES/,/^[0-9]/s/^\([0-9.]*\) .*/\1/p' README)"
+
 root="$tmp/a root"
-library="$root/usr/lib/x/libkeepalive.so"
+libdir=/usr/lib/x/keepalive
+library="$root$libdir/libkeepalive.so"
 run_make() {
-    make -s BUILD="$BUILD" prefix=/usr libdir=/usr/lib/x DESTDIR="$root" "$@" \
+    make -s BUILD="$BUILD" prefix=/usr libdir=$libdir DESTDIR="$root" "$@" \
         2>&1
 }
 
 expect 'install prints nothing' '' "$(umask 077; run_make install)"
 expect 'what is installed' './usr/bin/keepalive 755
-./usr/lib/x/libkeepalive.so 644
+./usr/lib/x/keepalive/libkeepalive.so 644
+./usr/share/bash-completion/completions/keepalive 644
+./usr/share/doc/keepalive/COPYING 644
+./usr/share/doc/keepalive/README 644
+@examples
+./usr/share/fish/vendor_completions.d/keepalive.fish 644
 ./usr/share/man/man1/keepalive.1 644
-./usr/share/man/man7/libkeepalive.7 644' \
-    "$(cd "$root" && find . -type f -printf '%p %m\n' | sort)"
+./usr/share/man/man7/libkeepalive.7 644
+./usr/share/zsh/site-functions/_keepalive 644' \
+    "$(cd "$root" && find . -type f -printf '%p %m\n' | LC_ALL=C sort |
+        sed '\,/doc/keepalive/examples/, { s,/[^/]* 644$,, }' | uniq |
+        sed 's,.*/doc/keepalive/examples$,@examples,')"
+for file in examples/*; do
+    case $file in
+    */packaging | */keepalive.*) continue ;;
+    esac
+    expect "$file, installed" "$(sed "s,/usr/local/lib,$libdir,g" "$file")" \
+        "$(cat "$root/usr/share/doc/keepalive/$file")"
+done
+expect 'manuals and README name the library where it is' '' \
+    "$(grep -r '/usr/local/lib' "$root")"
 expect 'directories can be entered' '' \
     "$(find "$root/usr" -type d ! -perm -755)"
 cmp -s "$BUILD/libkeepalive.so" "$library" || fail 'the file is the built one'
@@ -55,19 +81,23 @@ expect 'nothing is left beside it' 'libkeepalive.so' \
 # uninstall stops where /etc/ld.so.preload still names the file
 mkdir -p "$root/etc"
 # shellcheck disable=SC2016
-for entry in /usr/lib/x/libkeepalive.so /lib/x/libkeepalive.so \
-    '/usr/$LIB/libkeepalive.so' '/usr/${LIB}/libkeepalive.so' \
-    libkeepalive.so '/lib/other.so:/usr/lib/x/libkeepalive.so' \
-    '/usr/lib/x/libkeepalive.so#comment' /usr/lib//x/libkeepalive.so \
-    '/lib/other.so /usr/lib/x/libkeepalive.so /lib/another.so'; do
+for entry in $libdir/libkeepalive.so "${libdir#/usr}/libkeepalive.so" \
+    '/usr/$LIB/keepalive/libkeepalive.so' \
+    '/usr/${LIB}/keepalive/libkeepalive.so' \
+    libkeepalive.so "/lib/other.so:$libdir/libkeepalive.so" \
+    "$libdir/libkeepalive.so#comment" \
+    /usr/lib//x/keepalive//libkeepalive.so \
+    "/lib/other.so $libdir/libkeepalive.so /lib/another.so"; do
     printf '/lib/first.so\n%s' "$entry" >"$root/etc/ld.so.preload"
     run_make uninstall >"$tmp/log" && fail "uninstall with $entry"
     grep -q 'etc/ld.so.preload' "$tmp/log" || fail "says why: $entry"
     [ -f "$library" ] || fail "the file is still there: $entry"
 done
-for entry in /lib/other.so /usr/lib/x/libkeepalive.so.old \
-    /opt/lib/libkeepalive.so /usr/lib/x/notlibkeepalive.so \
-    '# /usr/lib/x/libkeepalive.so'; do
+# shellcheck disable=SC2016
+for entry in /lib/other.so $libdir/libkeepalive.so.old \
+    /opt/lib/libkeepalive.so $libdir/notlibkeepalive.so \
+    /usr/lib/x/libkeepalive.so '/usr/$LIB/other/libkeepalive.so' '[*\' \
+    "# $libdir/libkeepalive.so"; do
     run_make install >"$tmp/log"
     echo "$entry" >"$root/etc/ld.so.preload"
     run_make uninstall >"$tmp/log" ||
@@ -76,12 +106,30 @@ for entry in /lib/other.so /usr/lib/x/libkeepalive.so.old \
 done
 rm "$root/etc/ld.so.preload"
 expect 'uninstall once more is no error' '' "$(run_make uninstall)"
-expect 'nothing is left' '' "$(find "$root" -type f)"
+expect 'nothing is left' '' "$(find "$root" -type f -o -name keepalive)"
 
 expect 'default places' '/usr/local/bin/keepalive
 /usr/local/lib/libkeepalive.so
+/usr/local/share/bash-completion/completions/keepalive
+/usr/local/share/fish/vendor_completions.d/keepalive.fish
 /usr/local/share/man/man1/keepalive.1
-/usr/local/share/man/man7/libkeepalive.7' \
+/usr/local/share/man/man7/libkeepalive.7
+/usr/local/share/zsh/site-functions/_keepalive' \
     "$(make -s BUILD="$BUILD" DESTDIR="$tmp/default" install &&
-        cd "$tmp/default" && find . -type f | sed 's/^.//' | sort)"
+        cd "$tmp/default" && find . -type f | grep -v /doc/ | sed 's/^.//' |
+        LC_ALL=C sort)"
+
+# A library for 32-bit programs in the directory of the same name makes the
+# entry one for both. The command looks at its header only.
+lib=$tmp/both/usr/lib
+run_make prefix="$tmp/both/usr" libdir="$lib/x86_64-linux-gnu/keepalive" \
+    DESTDIR= BUILD="$tmp/build" install >"$tmp/log" ||
+    fail "install: $(cat "$tmp/log")"
+mkdir -p "$lib/i386-linux-gnu/keepalive"
+printf '\177ELF\1\1\1%09d\3%c\3%033d' 0 0 0 | tr 0 '\000' \
+    >"$lib/i386-linux-gnu/keepalive/libkeepalive.so"
+# shellcheck disable=SC2016
+expect 'one entry for both classes' \
+    "$tmp/both/usr/"'$LIB/keepalive/libkeepalive.so' \
+    "$("$tmp/both/usr/bin/keepalive" sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)"
 finish

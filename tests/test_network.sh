@@ -228,6 +228,70 @@ in_flight() {
     waits_still
 }
 
+# What KEEPTIMEOUT does beside that. A peer that is alive and pauses reading
+# counts as gone; without the timeout all the data arrives later. Both halves
+# have the library, and the server at the far end sends.
+sender='
+import errno, socket, sys
+family = {"4": socket.AF_INET, "6": socket.AF_INET6}[sys.argv[1]]
+with socket.create_server(("", int(sys.argv[2])), family=family) as listener:
+    s, _ = listener.accept()
+    try:
+        s.sendall(bytes(20000000))
+        print("sent")
+    except OSError as e:
+        print(errno.errorcode[e.errno])'
+pausing_reader='
+import socket, sys
+with socket.create_connection((sys.argv[1].strip("[]"), int(sys.argv[2]))) as s:
+    sys.stdin.readline()
+    count = 0
+    try:
+        while piece := s.recv(1000000):
+            count += len(piece)
+    except OSError:
+        pass
+    print("all" if count == 20000000 else "cut")'
+paused() {
+    [ "$protocol" = 6 ] || return 0
+    for half in $halves; do
+        port=$(port "$half")
+        [ "$half" = without ] || export KEEPTIMEOUT=2
+        use with server python3 -c "$sender" "$version" "$port" \
+            >"$out.$half.sent" 2>&1 &
+        wait_until 20 listening "$port" || fail "no server on port $port"
+        mkfifo "$out.$half.go"
+        on client python3 -c "$pausing_reader" "$near" "$port" \
+            <"$out.$half.go" >"$out.$half" 2>&1 &
+        eval "exec $([ "$half" = with ] && echo 4 || echo 3)>'$out.$half.go'"
+    done
+    wait_until 40 test -s "$out.with.sent"
+    echo >&3
+    echo >&4
+    wait_until 40 test -s "$out.without"
+    wait_until 40 test -s "$out.with"
+    expect 'with: the sender' ETIMEDOUT "$(cat "$out.with.sent")"
+    expect 'with: the reader' cut "$(cat "$out.with")"
+    expect 'without: the sender' sent "$(cat "$out.without.sent")"
+    expect 'without: the reader' all "$(cat "$out.without")"
+}
+
+# It bounds connect(), too, which otherwise waits for minutes.
+connecting() {
+    [ "$protocol" = 6 ] || return 0
+    for half in $halves; do
+        port=$(port "$half")
+        [ "$half" = without ] || export KEEPTIMEOUT=2
+        power off "$port"
+        use with client python3 -c "$reader" "$version" "$protocol" "$near" \
+            "$port" >"$out.$half" 2>&1 &
+    done
+    wait_until 40 test -s "$out.with"
+    grep -q 'TimeoutError\|Errno 110' "$out.with" ||
+        fail "with: $(cat "$out.with")"
+    expect 'without: still connecting' '' "$(cat "$out.without")"
+}
+
 # Multipath TCP keeps its connection when the last path is gone, for
 # net.mptcp.close_timeout seconds, and the error of the path is lost on the way.
 multipath=MPTCP
@@ -252,7 +316,8 @@ end_cases() {
 at_exit=end_cases
 
 base=7000
-for name in nat dead_peer rebooted_peer server wire long_interval in_flight; do
+for name in nat dead_peer rebooted_peer server wire long_interval in_flight \
+    paused connecting; do
     for over in $families $multipath; do
         base=$((base + 10))
         (

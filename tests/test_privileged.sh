@@ -65,6 +65,22 @@ privileged 'off' KEEPALIVE=off
 privileged 'other values' KEEPCNT=1 KEEPIDLE=1 KEEPINTVL=1
 privileged 'bad values' KEEPALIVE=x KEEPCNT=0 KEEPIDLE=5M KEEPINTVL=-1
 
+# Before main() as well: a library whose constructor comes before ours.
+cp "$BUILD/tests/early.so" "$tmp/early.so"
+printf '%s\n' "$tmp/libkeepalive.so" "$tmp/early.so" >"$preload_file"
+for name in plain setuid capable; do
+    kept=0
+    [ $name != plain ] || kept=50
+    # The program's line is the last; the shell's own words are enough to see.
+    said=$(as_nobody $name EARLY=1 KEEPIDLE=222 2>&1)
+    case $said in
+    *"early: $kept of 50
+SO_KEEPALIVE"*) ;;
+    *) fail "$name: early sockets with the caller's values: $said" ;;
+    esac
+done
+echo "$tmp/libkeepalive.so" >"$preload_file"
+
 # A megabyte of digits: a string of an environment may have 128 KiB at most
 # (MAX_ARG_STRLEN, see execve(2)), so it takes eight.
 digits=$(head -c 131000 /dev/zero | tr '\0' 7)

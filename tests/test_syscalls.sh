@@ -47,6 +47,21 @@ $on
 $idle" "$(calls tcp KEEPIDLE=180)"
 expect 'off' "$socket" "$(calls tcp KEEPALIVE=off KEEPIDLE=180)"
 
+# With force: nothing after a call that failed, and getsockopt() only where the
+# option does not tell that it is a TCP socket.
+expect 'force: what the program sets' 'setsockopt(IPPROTO_TCP, TCP_KEEPIDLE, [0], 4)
+setsockopt(IPPROTO_TCP, TCP_KEEPIDLE, [60], 4)
+setsockopt(SOL_SOCKET, SO_KEEPALIVE, [1], 4)
+setsockopt(IPPROTO_TCP, TCP_KEEPIDLE, [180], 4)
+setsockopt(SOL_SOCKET, SO_KEEPALIVE, [0], 4)
+getsockopt
+getsockopt
+getsockopt
+setsockopt(SOL_SOCKET, SO_KEEPALIVE, [1], 4)
+setsockopt(IPPROTO_TCP, TCP_KEEPIDLE, [180], 4)' \
+    "$(calls again KEEPIDLE=180 KEEPALIVE=force |
+        sed 's/^getsockopt.*/getsockopt/')"
+
 # The program's own calls of setsockopt(): the same, whatever is set, but with
 # force. From the start of the program to its end.
 names() {

@@ -18,7 +18,7 @@ if ! mount -t tmpfs none "$tmp/usr" || ! mkdir "$tmp/usr/new" "$tmp/usr/work" ||
         -o "lowerdir=/usr,upperdir=$tmp/usr/new,workdir=$tmp/usr/work"; then
     skip 'no private /usr'
 fi
-library=/usr/lib/$multiarch/libkeepalive.so
+library=/usr/lib/$multiarch/keepalive/libkeepalive.so
 broken=/usr/lib/libbroken.so
 narrow=$tmp/narrow loader=/lib/ld-linux.so.2
 
@@ -44,7 +44,7 @@ make() {
     *build32*)
         set -- "$@" BUILD="$tmp/build32" CPPFLAGS="$asm" \
             libdir="/usr/$("$loader" --list-diagnostics |
-                sed -n 's/^dl_dst_lib="\(.*\)"/\1/p')"
+                sed -n 's/^dl_dst_lib="\(.*\)"/\1/p')/keepalive"
         ;;
     *) set -- "$@" BUILD="$BUILD" ;;
     esac
@@ -153,6 +153,20 @@ exec 2>&3 3>&-
 expect 'truncated file: no program starts' yes "$dead"
 expect 'recovered by the shell alone' yes "$runs"
 expect 'and the file is empty' '' "$(cat "$preload_file")"
+
+# Which entries are this library's, and which those of another copy above it
+# shellcheck disable=SC2016
+for entry in '/usr/$LIB/keepalive/libkeepalive.so' "$library" \
+    '/lib${LIB}/libkeepalive.so' '/usr/$LIB/libkeepalive.so' \
+    '/usr/$PLATFORM/keepalive/libkeepalive.so'; do
+    case $entry in
+    *'$LIB/keepalive/'* | "$library") left= ;;
+    *) left=$entry ;;
+    esac
+    echo "$entry" >"$preload_file"
+    /usr/bin/keepalive --global off >"$tmp/out" 2>&1
+    expect "off, with $entry" "$left" "$(cat "$preload_file" 2>/dev/null)"
+done
 
 # Remove.
 manual printf

@@ -11,22 +11,26 @@
 #include <unistd.h>
 
 #define LIBRARY_NAME "libkeepalive.so"
+/* Packages install it in a directory of this name, below that of $LIB. */
+#define LIBRARY_DIRECTORY "keepalive"
+
+/* The two spellings of the token. */
+static const char *const tokens[] = {"$LIB", "${LIB}"};
 
 /*
  * What $LIB stands for in the loader of a 64-bit and of a 32-bit program, see
  * "Dynamic string tokens" in ld.so(8): Fedora and its like, then Debian with
- * the other architecture's packages and with the 64-bit one's own.
+ * the other architecture's packages and with the 64-bit one's own. The library
+ * may lie in a directory of its own below these.
  */
 static const struct {
     const char *mine;
     const char *twin;
 } pairs[] = {
-    {"/lib64/" LIBRARY_NAME, "/lib/" LIBRARY_NAME},
-    {"/lib/x86_64-linux-gnu/" LIBRARY_NAME,
-     "/lib/i386-linux-gnu/" LIBRARY_NAME},
-    {"/lib/x86_64-linux-gnu/" LIBRARY_NAME, "/lib32/" LIBRARY_NAME},
-    {"/lib/aarch64-linux-gnu/" LIBRARY_NAME,
-     "/lib/arm-linux-gnueabihf/" LIBRARY_NAME},
+    {"/lib64/", "/lib/"},
+    {"/lib/x86_64-linux-gnu/", "/lib/i386-linux-gnu/"},
+    {"/lib/x86_64-linux-gnu/", "/lib32/"},
+    {"/lib/aarch64-linux-gnu/", "/lib/arm-linux-gnueabihf/"},
 };
 
 /* Writes the path in a build tree: beside the command. */
@@ -55,21 +59,23 @@ static bool find_beside(char path[PATH_MAX])
 /* Where the library for 32-bit programs is as well, one entry serves both. */
 static void find_twin(struct library *library)
 {
-    size_t length = strlen(library->path);
-
     for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
-        size_t tail = strlen(pairs[i].mine);
-        int head = (int)(length - tail);
+        const char *place = library->path;
 
-        if (length < tail || strcmp(library->path + head, pairs[i].mine) != 0)
-            continue;
-        snprintf(library->twin, PATH_MAX, "%.*s%s", head, library->path,
-                 pairs[i].twin);
-        library->twin_kind = elf_kind(library->twin);
-        if (library->twin_kind != 0 && library->twin_kind != library->kind) {
-            snprintf(library->entry, PATH_MAX, "%.*s/$LIB/" LIBRARY_NAME, head,
-                     library->path);
-            return;
+        while ((place = strstr(place, pairs[i].mine)) != NULL) {
+            int head = (int)(place - library->path);
+            const char *rest = place + strlen(pairs[i].mine);
+
+            snprintf(library->twin, PATH_MAX, "%.*s%s%s", head, library->path,
+                     pairs[i].twin, rest);
+            library->twin_kind = elf_kind(library->twin);
+            if (library->twin_kind != 0 &&
+                library->twin_kind != library->kind) {
+                snprintf(library->entry, PATH_MAX, "%.*s/$LIB/%s", head,
+                         library->path, rest);
+                return;
+            }
+            place++;
         }
     }
     library->twin[0] = '\0';
@@ -114,6 +120,43 @@ static bool has_name(const char *word, size_t length)
            memcmp(name, LIBRARY_NAME, sizeof(LIBRARY_NAME) - 1) == 0;
 }
 
+/* Can $LIB stand for this part of a path? "lib64" or "lib/" and one more. */
+static bool is_lib(const char *part, size_t length)
+{
+    static const char own[] = "lib/" LIBRARY_DIRECTORY;
+    const char *slash = memchr(part, '/', length);
+
+    if (length < 3 || memcmp(part, "lib", 3) != 0)
+        return false;
+    if (slash == NULL)
+        return true;
+    return slash == part + 3 && memrchr(part, '/', length) == slash &&
+           (length != sizeof(own) - 1 || memcmp(part, own, length) != 0);
+}
+
+/* Does a word with $LIB in it, at `token`, stand for the path? */
+static bool matches_token(const char *path, size_t size, const char *word,
+                          size_t length, const char *token)
+{
+    size_t head = (size_t)(token - word);
+    const char *rest = NULL;
+    size_t tail;
+
+    for (size_t i = 0; i < sizeof(tokens) / sizeof(*tokens); i++) {
+        size_t name = strlen(tokens[i]);
+
+        if (length - head > name && memcmp(token, tokens[i], name) == 0)
+            rest = token + name;
+    }
+    if (rest == NULL)
+        return false;
+    tail = (size_t)(word + length - rest);
+    return head + tail < size && *rest == '/' &&
+           memcmp(word, path, head) == 0 &&
+           memcmp(rest, path + size - tail, tail) == 0 &&
+           is_lib(path + head, size - head - tail);
+}
+
 bool library_is(const struct library *library, const char *word, size_t length)
 {
     size_t size = strlen(library->path);
@@ -127,13 +170,8 @@ bool library_is(const struct library *library, const char *word, size_t length)
         return true;
     word = without_usr(word, &length);
     token = memchr(word, '$', length);
-    /* By $LIB: a directory of that kind, in the one where ours is. */
-    if (token != NULL) {
-        size_t head = (size_t)(token - word);
-
-        return head < size && memcmp(word, path, head) == 0 &&
-               strncmp(path + head, "lib", 3) == 0;
-    }
+    if (token != NULL)
+        return matches_token(path, size, word, length, token);
     return length == size && memcmp(word, path, size) == 0;
 }
 

@@ -14,8 +14,7 @@ void keepalive_apply(const struct keepalive *settings, int fd)
                               (long)&v->value, sizeof(v->value));
 }
 
-/* An option of the socket layer; -1 if fd is not a socket. */
-static int socket_option(int fd, int option)
+int keepalive_socket_option(int fd, int option)
 {
     int value = -1;
     socklen_t size = sizeof(value);
@@ -33,8 +32,13 @@ void keepalive_restore(const struct keepalive *settings, int fd, int level,
 
     while (left > 0 && (v->level != level || v->option != option))
         left--, v++;
-    if (left > 0 && keepalive_is_tcp(socket_option(fd, SO_DOMAIN),
-                                     socket_option(fd, SO_TYPE),
-                                     socket_option(fd, SO_PROTOCOL)))
+    if (left == 0)
+        return;
+    /* Only TCP sockets take an option of IPPROTO_TCP, others SO_KEEPALIVE, too.
+     * The less is asked, the less a seccomp filter can object to. */
+    if (level == IPPROTO_TCP ||
+        keepalive_is_tcp(keepalive_socket_option(fd, SO_DOMAIN),
+                         keepalive_socket_option(fd, SO_TYPE),
+                         keepalive_socket_option(fd, SO_PROTOCOL)))
         keepalive_apply(settings, fd);
 }

@@ -2,24 +2,27 @@
  * preload.c - the interposed calls of libkeepalive.so
  * SPDX-License-Identifier: MIT
  *
- * The only room with state, the loader and exported symbols. The state is
- * written once, normally by the constructor, and published by one pointer.
- * There are no locks: both calls stay async-signal-safe and usable after
- * vfork(2) and in a child forked by one of many threads.
+ * This source file alone has state and exported symbols. The state is written
+ * once, by the constructor, published by one number and made read-only. There
+ * are no locks: the calls stay async-signal-safe and usable after vfork(2) and
+ * in a child forked by one of many threads.
+ *
+ * A call may come before the constructor: from another library's constructor,
+ * from its threads, from an allocator, or while the loader still relocates this
+ * library. It gets a state of its own, on its stack, and publishes nothing.
  */
 #include "keepalive.h"
+#include "loader.h"
 #include "syscall.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/resource.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,16 +30,12 @@
 #define COLD __attribute__((cold, noinline))
 
 /*
- * Before glibc 2.34 dlsym() is in libdl, which not every program has; weak, it
- * is null there. The Makefile sees to it that no version is asked for: that of
- * a modern system would end every program of an older one. It is needed at each
- * start, so it is not called by way of a table that is filled later.
+ * The environment as the C library has it: a program may have a variable of
+ * its own called environ, empty before main(). Weak, so that its address, which
+ * the loader fills in, can be tested: it is null until this library has been
+ * relocated. Until then nothing of the C library can be used.
  */
-#pragma weak dlsym
-#if defined(__GNUC__) && !defined(__clang__)
-extern __typeof__(dlsym) dlsym __attribute__((noplt));
-#endif
-
+#pragma weak __environ
 #ifndef __GLIBC__
 extern char **__environ; /* it is there, but not declared */
 #endif
@@ -45,28 +44,34 @@ typedef int socket_call(int family, int type, int protocol);
 typedef int setsockopt_call(int fd, int level, int option, const void *value,
                             socklen_t size);
 
-/* All that the interposed calls need, published by one pointer. */
+/* All that the interposed calls need. */
 struct state {
     struct keepalive settings;
     socket_call *next_socket;
     setsockopt_call *next_setsockopt;
+#ifdef SETSOCKOPT64
+    setsockopt_call *next_setsockopt64;
+#endif
 };
 
-static socket_call early_socket;
-static setsockopt_call early_setsockopt;
-
-/* Off, and the next call is the one that loads the settings. */
-static const struct state early = {
-    {.count = 0}, early_socket, early_setsockopt};
 static struct state loaded;
-static _Atomic(const struct state *) state = &early;
 
-/* The system calls themselves, for want of a next library. */
+/* What the calls do with it; EARLY until it is complete. */
+enum { EARLY, OFF, ON, FORCE };
+static atomic_int phase;
+
+COLD static bool is_relocated(void)
+{
+    return &__environ != NULL;
+}
+
+/* The system calls themselves, used when no other library defines them. */
 COLD static int result(long returned)
 {
     if (returned >= 0)
         return (int)returned;
-    errno = (int)-returned;
+    if (is_relocated())
+        errno = (int)-returned;
     return -1;
 }
 
@@ -83,20 +88,27 @@ static int plain_setsockopt(int fd, int level, int option, const void *value,
                                         (long)value, (long)size));
 }
 
-/* Puts the next function of that name in its place, where there is one: a
- * pointer to a function, which POSIX has dlsym() give as one to void. */
-static void find_next(const char *name, void *place)
+/* Puts a function into its place, if there is one. ISO C has no conversion from
+ * a pointer to void; POSIX guarantees that the representation is the same. */
+static void set_function(void *place, void *function)
 {
-    void *found = dlsym != NULL ? dlsym(RTLD_NEXT, name) : NULL;
-
-    if (found != NULL)
-        memcpy(place, &found, sizeof(found));
+    if (function != NULL)
+        memcpy(place, &function, sizeof(function));
 }
 
-/*
- * A program that runs with more rights than its caller takes no advice. Not
- * environ: a program may have a variable of that name, empty before main().
- */
+static void set_next(struct state *s, const struct objects *objects)
+{
+    s->next_socket = plain_socket;
+    s->next_setsockopt = plain_setsockopt;
+    set_function(&s->next_socket, objects->next[NEXT_SOCKET]);
+    set_function(&s->next_setsockopt, objects->next[NEXT_SETSOCKOPT]);
+#ifdef SETSOCKOPT64
+    s->next_setsockopt64 = s->next_setsockopt;
+    set_function(&s->next_setsockopt64, objects->next[NEXT_SETSOCKOPT64]);
+#endif
+}
+
+/* A program with more rights than its caller ignores its environment. */
 static bool read_settings(struct keepalive *settings,
                           const char *bad[KEEPALIVE_OPTIONS])
 {
@@ -105,66 +117,126 @@ static bool read_settings(struct keepalive *settings,
             keepalive_settings(settings, NULL, bad));
 }
 
-COLD static void report(int row, const char *text)
+/* Is standard error a connection to somebody? Then the line would go there, in
+ * the middle of a protocol, with a value of the environment in it. */
+COLD static bool is_remote(void)
+{
+    int domain = keepalive_socket_option(STDERR_FILENO, SO_DOMAIN);
+
+    return domain == AF_INET || domain == AF_INET6;
+}
+
+/* A pipe that is full would stop the program. */
+COLD static bool is_ready(void)
 {
     struct pollfd standard_error = {STDERR_FILENO, POLLOUT, 0};
     struct timespec now = {0, 0};
-    uint64_t limit[] = {UINT64_MAX, UINT64_MAX}; /* of both: infinite */
-    char line[KEEPALIVE_COMPLAINT];
-    size_t size = keepalive_complaint(line, row, text);
 
-    /* A pipe that is full would stop the program here, one that has no reader
-     * would end it with SIGPIPE, a file that may not grow with SIGXFSZ: then
-     * rather no report. */
-    if (keepalive_call(SYS_ppoll, (long)&standard_error, 1, (long)&now, 0, 0) !=
-            1 ||
-        standard_error.revents != POLLOUT)
-        return;
-    keepalive_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)limit, 0);
-    if (limit[0] == UINT64_MAX)
-        keepalive_call(SYS_write, STDERR_FILENO, (long)line, (long)size, 0, 0);
+    return keepalive_call(SYS_ppoll, (long)&standard_error, 1, (long)&now, 0,
+                          0) == 1 &&
+           standard_error.revents == POLLOUT;
 }
 
-/* Once: reads the settings, reports, finds the next functions. */
-__attribute__((constructor)) static void load(void)
-{
-    static atomic_flag begun = ATOMIC_FLAG_INIT;
-    const char *bad[KEEPALIVE_OPTIONS];
+/* Signals that a write can raise: no reader, a file that may not grow, a
+ * terminal that stops jobs in the background. In the kernel's form, 64 bits. */
+enum { WORD = 8 * sizeof(unsigned long) };
+struct signals {
+    unsigned long words[64 / WORD];
+};
 
-    if (atomic_flag_test_and_set(&begun))
+COLD static void add_signal(struct signals *signals, int number)
+{
+    signals->words[(number - 1) / WORD] |= 1UL << (number - 1) % WORD;
+}
+
+/* Writes without a signal to the program: they are held back, those that the
+ * write has raised are taken away, and the mask becomes what it was. */
+COLD static void write_quietly(const char *line, size_t size)
+{
+    struct signals raised = {{0}}, before = {{0}}, mask = {{0}};
+    struct timespec now = {0, 0};
+
+    add_signal(&raised, SIGPIPE);
+    add_signal(&raised, SIGTTOU);
+    add_signal(&raised, SIGXFSZ);
+    if (keepalive_call(SYS_rt_sigprocmask, SIG_BLOCK, (long)&raised,
+                       (long)&mask, sizeof(raised), 0) != 0)
         return;
-    if (read_settings(&loaded.settings, bad))
-        for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-            if (bad[i] != NULL)
-                report(i, bad[i]);
-    loaded.next_socket = plain_socket;
-    loaded.next_setsockopt = plain_setsockopt;
-    find_next("socket", &loaded.next_socket);
-    find_next("setsockopt", &loaded.next_setsockopt);
-    atomic_store_explicit(&state, &loaded, memory_order_release);
+    keepalive_call(SYS_rt_sigpending, (long)&before, sizeof(before), 0, 0, 0);
+    keepalive_call(SYS_write, STDERR_FILENO, (long)line, (long)size, 0, 0);
+    for (size_t i = 0; i < sizeof(raised.words) / sizeof(*raised.words); i++)
+        raised.words[i] &= ~before.words[i];
+    while (keepalive_call(SYS_rt_sigtimedwait, (long)&raised, 0, (long)&now,
+                          sizeof(raised), 0) > 0)
+        ;
+    keepalive_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0,
+                   sizeof(mask), 0);
+}
+
+COLD static void report(const char *const bad[KEEPALIVE_OPTIONS])
+{
+    char line[KEEPALIVE_COMPLAINT];
+
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        if (bad[i] != NULL && is_ready() && !is_remote())
+            write_quietly(line, keepalive_complaint(line, i, bad[i]));
 }
 
 /*
- * For a call that comes before the constructor: from another library's. While
- * one thread loads, the others, and an allocator that dlsym() calls, are
- * served with settings of their own and the plain system call.
+ * Makes the data of this library read-only: it is part of every set-user-ID
+ * program, and nothing in it that points to code shall be writable. Its pages
+ * hold nothing else: the segment begins on a page of its own, for the largest
+ * pages of the architecture.
  */
-COLD static const struct state *early_state(struct state *own)
+static void seal(const struct objects *objects)
 {
-    const char *bad[KEEPALIVE_OPTIONS];
-    const struct state *now;
+    uintptr_t page = getauxval(AT_PAGESZ);
+    uintptr_t begin = objects->data & ~(page - 1);
+    uintptr_t end = (objects->data + objects->size + page - 1) & ~(page - 1);
 
-    load();
-    now = atomic_load_explicit(&state, memory_order_acquire);
-    if (now != &early)
-        return now;
-    read_settings(&own->settings, bad);
-    own->next_socket = plain_socket;
-    own->next_setsockopt = plain_setsockopt;
-    return own;
+    if (objects->size > 0)
+        keepalive_call(SYS_mprotect, (long)begin, (long)(end - begin),
+                       PROT_READ, 0, 0);
 }
 
-/* Apart from the others, so that they are spared its stack frame. */
+__attribute__((constructor)) static void load(void)
+{
+    const char *bad[KEEPALIVE_OPTIONS];
+    struct objects objects = {.again = false};
+
+    find_objects(&objects);
+    set_next(&loaded, &objects);
+    if (read_settings(&loaded.settings, bad) && !objects.again)
+        report(bad);
+    atomic_store_explicit(&phase,
+                          loaded.settings.count == 0 ? OFF
+                          : loaded.settings.force    ? FORCE
+                                                     : ON,
+                          memory_order_release);
+    seal(&objects);
+}
+
+/* Makes the state for a call that comes before the constructor. */
+COLD static void make_early_state(struct state *own)
+{
+    const char *bad[KEEPALIVE_OPTIONS];
+    struct objects objects = {.again = false};
+
+    if (is_relocated()) {
+        find_objects(&objects);
+        read_settings(&own->settings, bad);
+    } else {
+        keepalive_settings(&own->settings, NULL, bad);
+    }
+    set_next(own, &objects);
+}
+
+static inline int get_phase(void)
+{
+    return atomic_load_explicit(&phase, memory_order_acquire);
+}
+
+/* Not inline, so that other sockets are spared its stack frame. */
 __attribute__((noinline)) static int
 tcp_socket(int family, int type, int protocol, const struct state *s)
 {
@@ -175,62 +247,97 @@ tcp_socket(int family, int type, int protocol, const struct state *s)
     return fd;
 }
 
-/* Where it is off, or the socket does not count: nothing but the next call. */
-static inline int make_socket(int family, int type, int protocol,
-                              const struct state *s)
-{
-    if (s->settings.count == 0 || !keepalive_is_tcp(family, type, protocol))
-        return s->next_socket(family, type, protocol);
-    return tcp_socket(family, type, protocol, s);
-}
-
 COLD static int early_socket(int family, int type, int protocol)
 {
     struct state own;
 
-    return make_socket(family, type, protocol, early_state(&own));
+    make_early_state(&own);
+    return keepalive_is_tcp(family, type, protocol)
+               ? tcp_socket(family, type, protocol, &own)
+               : own.next_socket(family, type, protocol);
 }
 
 EXPORT int socket(int family, int type, int protocol)
 {
-    return make_socket(family, type, protocol,
-                       atomic_load_explicit(&state, memory_order_acquire));
+    int now = get_phase();
+
+    if (now == EARLY)
+        return early_socket(family, type, protocol);
+    if (now == OFF || !keepalive_is_tcp(family, type, protocol))
+        return loaded.next_socket(family, type, protocol);
+    return tcp_socket(family, type, protocol, &loaded);
 }
 
 /*
- * With `force`: the program's own call, as it is, so that the kernel judges its
- * arguments, and then the user's values again.
+ * With `force`: makes the program's own call, as it is, so that the kernel
+ * judges its arguments, and then sets the user's values again.
  */
 COLD static int forced_setsockopt(int fd, int level, int option,
                                   const void *value, socklen_t size,
-                                  const struct state *s)
+                                  setsockopt_call *next,
+                                  const struct keepalive *settings)
 {
-    int done = s->next_setsockopt(fd, level, option, value, size);
+    int done = next(fd, level, option, value, size);
 
-    if (done == 0)
-        keepalive_restore(&s->settings, fd, level, option);
+    if (done == 0 && settings->force)
+        keepalive_restore(settings, fd, level, option);
     return done;
 }
 
-static inline int set_option(int fd, int level, int option, const void *value,
-                             socklen_t size, const struct state *s)
-{
-    if (s->settings.force)
-        return forced_setsockopt(fd, level, option, value, size, s);
-    return s->next_setsockopt(fd, level, option, value, size);
-}
+/*
+ * By its assembler name: with _TIME_BITS=64 <sys/socket.h> makes the C name
+ * stand for the other symbol.
+ */
+int interposed_setsockopt(int fd, int level, int option, const void *value,
+                          socklen_t size) __asm__("setsockopt");
 
 COLD static int early_setsockopt(int fd, int level, int option,
                                  const void *value, socklen_t size)
 {
     struct state own;
 
-    return set_option(fd, level, option, value, size, early_state(&own));
+    make_early_state(&own);
+    return forced_setsockopt(fd, level, option, value, size,
+                             own.next_setsockopt, &own.settings);
 }
 
-EXPORT int setsockopt(int fd, int level, int option, const void *value,
-                      socklen_t size)
+EXPORT int interposed_setsockopt(int fd, int level, int option,
+                                 const void *value, socklen_t size)
 {
-    return set_option(fd, level, option, value, size,
-                      atomic_load_explicit(&state, memory_order_acquire));
+    int now = get_phase();
+
+    if (now == EARLY)
+        return early_setsockopt(fd, level, option, value, size);
+    if (now == FORCE)
+        return forced_setsockopt(fd, level, option, value, size,
+                                 loaded.next_setsockopt, &loaded.settings);
+    return loaded.next_setsockopt(fd, level, option, value, size);
 }
+
+#ifdef SETSOCKOPT64
+int interposed_setsockopt64(int fd, int level, int option, const void *value,
+                            socklen_t size) __asm__(SETSOCKOPT64);
+
+COLD static int early_setsockopt64(int fd, int level, int option,
+                                   const void *value, socklen_t size)
+{
+    struct state own;
+
+    make_early_state(&own);
+    return forced_setsockopt(fd, level, option, value, size,
+                             own.next_setsockopt64, &own.settings);
+}
+
+EXPORT int interposed_setsockopt64(int fd, int level, int option,
+                                   const void *value, socklen_t size)
+{
+    int now = get_phase();
+
+    if (now == EARLY)
+        return early_setsockopt64(fd, level, option, value, size);
+    if (now == FORCE)
+        return forced_setsockopt(fd, level, option, value, size,
+                                 loaded.next_setsockopt64, &loaded.settings);
+    return loaded.next_setsockopt64(fd, level, option, value, size);
+}
+#endif

@@ -185,14 +185,14 @@ bool keepalive_settings(struct keepalive *settings, char *const *environment,
     return found;
 }
 
-static char *put(char *end, const char *text)
+__attribute__((cold)) static char *put(char *end, const char *text)
 {
     while (*text != '\0')
         *end++ = *text++;
     return end;
 }
 
-static char *put_number(char *end, int number)
+__attribute__((cold)) static char *put_number(char *end, int number)
 {
     if (number > 9)
         end = put_number(end, number / 10);
@@ -201,7 +201,7 @@ static char *put_number(char *end, int number)
 }
 
 /* The environment is untrusted: no escape sequence may reach the terminal. */
-static char *put_untrusted(char *end, const char *text)
+__attribute__((cold)) static char *put_untrusted(char *end, const char *text)
 {
     int i = 0;
 
@@ -211,7 +211,8 @@ static char *put_untrusted(char *end, const char *text)
 }
 
 /* "1 to 32767", with what the numbers count. */
-static char *put_range(char *end, const struct keepalive_option *option)
+__attribute__((cold)) static char *
+put_range(char *end, const struct keepalive_option *option)
 {
     end = put(end, "a whole number ");
     if (option->unit[0] != '\0')
@@ -221,8 +222,8 @@ static char *put_range(char *end, const struct keepalive_option *option)
     return is_word(SECONDS, option->unit) ? put(end, " (5m is 300)") : end;
 }
 
-size_t keepalive_complaint(char line[KEEPALIVE_COMPLAINT], int row,
-                           const char *text)
+__attribute__((cold)) size_t keepalive_complaint(char line[KEEPALIVE_COMPLAINT],
+                                                 int row, const char *text)
 {
     const struct keepalive_option *option = &keepalive_options[row];
     char *end = put(put(line, "libkeepalive: "), option->variable);

@@ -1,0 +1,94 @@
+#!/bin/sh
+# test_report.sh - where the report of a bad value goes, and where it does not
+# SPDX-License-Identifier: MIT
+. tests/common.sh
+need python3
+cat >"$tmp/report.py" <<'END'
+# report.py KIND PROGRAM - starts it with standard error of that kind; prints
+# its status and what arrives there
+import fcntl, os, pty, signal, socket, subprocess, sys, termios, time
+
+kind, program = sys.argv[1:]
+values = dict(os.environ, KEEPIDLE="5M", LD_PRELOAD=os.environ["LIBKEEPALIVE"])
+
+def start(stderr, **more):
+    child = subprocess.Popen([program, "sockets"], env=values, stderr=stderr,
+                             stdout=subprocess.DEVNULL, **more)
+    return child.wait(timeout=20)
+
+def pair(family, address):
+    with socket.create_server(address, family=family) as listener:
+        one = socket.create_connection(listener.getsockname()[:2])
+        return one, listener.accept()[0]
+
+def on_terminal():
+    # In the background of a terminal with tostop, by a process group of its own
+    me, terminal = pty.openpty()
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+        settings = termios.tcgetattr(terminal)
+        settings[3] |= termios.TOSTOP
+        termios.tcsetattr(terminal, termios.TCSANOW, settings)
+        child = os.fork()
+        if child == 0:
+            os.setpgid(0, 0)
+            os.dup2(terminal, 2)
+            null = os.open("/dev/null", os.O_WRONLY)
+            os.dup2(null, 1)
+            os.execve(program, [program, "sockets"], values)
+        for _ in range(200):
+            ended, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
+            if ended:
+                break
+            time.sleep(0.1)
+        if os.WIFSTOPPED(status):
+            os.kill(child, signal.SIGKILL)
+        os._exit(0 if status == 0 else 1)
+    status = os.waitpid(pid, 0)[1]
+    os.set_blocking(me, False)
+    try:
+        return status, os.read(me, 9999)
+    except OSError:
+        return status, b""
+
+if kind == "terminal":
+    status, got = on_terminal()
+else:
+    if kind == "tcp":
+        one, other = pair(socket.AF_INET, ("127.0.0.1", 0))
+    elif kind == "tcp6":
+        one, other = pair(socket.AF_INET6, ("::1", 0))
+    else:
+        one, other = socket.socketpair()
+    if kind == "half-closed":
+        one.shutdown(socket.SHUT_WR)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    status = start(one, restore_signals=True)
+    one.close()
+    got = other.recv(9999)
+print(status, got.decode().strip())
+END
+report='libkeepalive: KEEPIDLE: .5M. is not .*'
+while read -r kind status said; do
+    got=$(LIBKEEPALIVE=$LIBKEEPALIVE timeout 60 python3 "$tmp/report.py" \
+        "$kind" "$probe" 2>&1)
+    printf '%s\n' "$got" | grep -qx "$status $said" ||
+        fail "standard error, $kind: $got"
+done <<END
+unix 0 $report
+terminal 0 $report
+half-closed 0
+tcp 0
+tcp6 0
+END
+
+# Nothing is left of it: no signal pending, the mask as it was.
+# shellcheck disable=SC2016
+expect 'signals after a report' \
+    "$(sh -c 'grep "^S[ih][gd][QPBIC]" /proc/self/status' | grep -v SigQ)" \
+    "$(KEEPIDLE=5M LD_PRELOAD=$LIBKEEPALIVE \
+        sh -c 'grep "^S[ih][gd][QPBIC]" /proc/self/status' 2>/dev/null |
+        grep -v SigQ)"
+finish
