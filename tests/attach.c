@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: MIT
  *
  *     attach beside NAME CGROUP   attaches a program of that name that does
- *                                 nothing, beside others
+ *                                 nothing, with a map of that name, beside
+ *                                 others
  *     attach alone NAME CGROUP    the same, and no other can stand beside it
  *     attach list CGROUP          the programs that are attached to the cgroup:
  *                                 number and name, a line each
@@ -30,13 +31,21 @@ static int stop(const char *what)
 
 static int attach(int cgroup, const char *name, unsigned flags)
 {
-    static const struct bpf_insn code[] = {
+    union bpf_attr map = {.map_type = BPF_MAP_TYPE_ARRAY};
+    struct bpf_insn code[] = {
+        {BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, 0},
+        {0, 0, 0, 0, 0},
         {BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1},
         {BPF_JMP | BPF_EXIT, 0, 0, 0, 0},
     };
     union bpf_attr load = {.prog_type = BPF_PROG_TYPE_SOCK_OPS};
     union bpf_attr attachment = {.attach_type = BPF_CGROUP_SOCK_OPS};
 
+    map.key_size = 4;
+    map.value_size = 128;
+    map.max_entries = 1;
+    strncpy(map.map_name, name, sizeof(map.map_name) - 1);
+    code[0].imm = bpf(BPF_MAP_CREATE, &map);
     load.insn_cnt = sizeof(code) / sizeof(*code);
     load.insns = (uintptr_t)code;
     load.license = (uintptr_t) "MIT";

@@ -806,56 +806,64 @@ static bool passes_trial(const char *path, int cgroup,
     return true;
 }
 
-/* The settings of a cgroup, at the path itself or above. */
+/* The settings that a cgroup has from the path itself or from one above. */
 struct layer {
     char path[PATH_MAX];
     struct record record;
 };
 
+/* In the order in which the kernel runs them. */
+struct layers {
+    struct layer *list;
+    int count;
+};
+
 /* Which cgroup, this one or one above, is it that has the program? */
-static void find_layer(char path[PATH_MAX], uint32_t id)
+static bool find_layer(char path[PATH_MAX], uint32_t id)
 {
     for (; kind_of(path) == CGROUP_V2; *strrchr(path, '/') = '\0') {
         int cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         struct list list = {.count = 0};
+        bool done = list_programs(cgroup, SETTER, false, &list);
+        int error = errno;
         bool found = false;
 
-        list_programs(cgroup, SETTER, false, &list);
         for (uint32_t i = 0; i < list.count; i++)
             found = found || list.ids[i] == id;
         close(cgroup);
-        if (found)
-            return;
+        errno = error;
+        if (found || !done)
+            return done;
     }
-    snprintf(path, PATH_MAX, "above");
+    snprintf(path, PATH_MAX, "above"); /* what is mounted here */
+    return true;
 }
 
-/*
- * Stores the settings that are in force in the order in which the kernel runs
- * them. Returns their number, or -1 with errno.
- */
-static int find_layers(const char *path, int cgroup, struct layer **layers)
+/* Finds the settings that are in force; false, with errno. */
+static bool find_layers(const char *path, int cgroup, struct layers *layers)
 {
     struct list list;
-    int count = 0;
 
-    if (!list_programs(cgroup, SETTER, true, &list) ||
-        (*layers = calloc(list.count + 1, sizeof(**layers))) == NULL)
-        return -1;
+    if (!list_programs(cgroup, SETTER, true, &list))
+        return false;
+    layers->list = calloc(list.count + 1, sizeof(*layers->list));
+    if (layers->list == NULL)
+        return false;
     for (uint32_t i = 0; i < list.count; i++) {
-        struct layer *layer = &(*layers)[count];
+        struct layer *layer = &layers->list[layers->count];
         int program = open_program(list.ids[i], &layer->record);
 
         if (program == FAILED)
-            return -1;
+            return false;
         if (program == ABSENT)
             continue;
         close(program);
         snprintf(layer->path, PATH_MAX, "%s", path);
-        find_layer(layer->path, list.ids[i]);
-        count++;
+        if (!find_layer(layer->path, list.ids[i]))
+            return false;
+        layers->count++;
     }
-    return count;
+    return true;
 }
 
 /*
@@ -926,44 +934,42 @@ static void print_layers(const struct layer layers[], int count)
 }
 
 /* Shows what is in force; with `off`, complains if something is. */
-static int show_layers(const char *path, int cgroup, bool off)
+static int show_layers(const char *path, const struct layers *layers, bool off)
 {
-    struct layer *layers = NULL;
-    int count = find_layers(path, cgroup, &layers);
-    int status = 0;
-
-    if (count < 0) {
-        explain(path);
-        status = STATUS_FAILED;
-    } else if (off && count > 0) {
-        warnx("%s: still in force, from %s", path, layers[0].path);
-        status = STATUS_FAILED;
-    } else if (count == 0 && !off) {
+    if (layers->count == 0 && off)
+        return 0;
+    if (layers->count == 0) {
         printf("nothing is in force in ");
         print_path(path);
-        status = CGROUP_OFF;
-    } else if (count > 0) {
-        print_layers(layers, count);
+        return CGROUP_OFF;
     }
-    free(layers);
-    return status;
+    if (off) {
+        warnx("%s: still in force, from %s", path, layers->list[0].path);
+        return STATUS_FAILED;
+    }
+    print_layers(layers->list, layers->count);
+    return 0;
 }
 
-/* Puts programs for these settings in the place of ours that are there. */
-static bool change(const char *path, int cgroup, const struct keepalive *wanted)
+/*
+ * Puts programs for these settings in the place of ours that are there, and
+ * finds what is in force then. What failed has changed nothing.
+ */
+static bool change(const char *path, int cgroup, const struct keepalive *wanted,
+                   struct layers *layers)
 {
     int new[PROGRAMS] = {ABSENT, ABSENT};
     int old[PROGRAMS] = {ABSENT, ABSENT};
-    bool done = (wanted->count == 0 || load_programs(new, wanted)) &&
-                find_programs(cgroup, old) && put_programs(cgroup, new, old);
+    bool put = (wanted->count == 0 || load_programs(new, wanted)) &&
+               find_programs(cgroup, old) && put_programs(cgroup, new, old);
+    bool done = put && find_layers(path, cgroup, layers);
 
-    if (!done) {
+    if (!done)
         explain(path);
-    } else if (wanted->count > 0 && !passes_trial(path, cgroup, wanted)) {
-        if (!put_programs(cgroup, old, new))
-            warn("%s: but what was there could not be put back", path);
-        done = false;
-    }
+    else if (wanted->count > 0)
+        done = passes_trial(path, cgroup, wanted);
+    if (put && !done && !put_programs(cgroup, old, new))
+        warn("%s: what was there could not be put back", path);
     if (wanted->count == 0) /* one that a killed command left */
         unlinkat(cgroup, TRIAL, AT_REMOVEDIR);
     close_programs(new);
@@ -971,15 +977,37 @@ static bool change(const char *path, int cgroup, const struct keepalive *wanted)
     return done;
 }
 
-int switch_cgroup(const char *name, const struct keepalive *wanted)
+/* Does so undisturbed: one command at a time, and none half. */
+static bool change_alone(const char *path, int cgroup,
+                         const struct keepalive *wanted, struct layers *layers)
 {
     /* Before 5.11 maps and programs counted as locked memory. */
     struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
-    char path[PATH_MAX];
     sigset_t ends;
     sigset_t before;
+    bool done;
+
+    if (flock(cgroup, LOCK_EX) < 0) {
+        warn("%s", path);
+        return false;
+    }
+    setrlimit(RLIMIT_MEMLOCK, &unlimited);
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGHUP);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ends, &before);
+    done = change(path, cgroup, wanted, layers);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return done;
+}
+
+int switch_cgroup(const char *name, const struct keepalive *wanted)
+{
+    struct layers layers = {NULL, 0};
+    char path[PATH_MAX];
     int cgroup;
-    int status = 0;
+    int status = STATUS_FAILED;
 
     if (!find_cgroup(name, path) || !is_capable())
         return STATUS_FAILED;
@@ -988,26 +1016,12 @@ int switch_cgroup(const char *name, const struct keepalive *wanted)
         warn("%s", path);
         return STATUS_FAILED;
     }
-    if (wanted != NULL) {
-        sigemptyset(&ends);
-        sigaddset(&ends, SIGHUP);
-        sigaddset(&ends, SIGINT);
-        sigaddset(&ends, SIGTERM);
-        /* One at a time, and not half. */
-        if (flock(cgroup, LOCK_EX) < 0) {
-            warn("%s", path);
-            close(cgroup);
-            return STATUS_FAILED;
-        }
-        sigprocmask(SIG_BLOCK, &ends, &before);
-        setrlimit(RLIMIT_MEMLOCK, &unlimited);
-        if (!change(path, cgroup, wanted))
-            status = STATUS_FAILED;
-        sigprocmask(SIG_SETMASK, &before, NULL);
-    }
-    if (status == 0)
+    if (wanted == NULL && !find_layers(path, cgroup, &layers))
+        explain(path);
+    else if (wanted == NULL || change_alone(path, cgroup, wanted, &layers))
         status =
-            show_layers(path, cgroup, wanted != NULL && wanted->count == 0);
+            show_layers(path, &layers, wanted != NULL && wanted->count == 0);
+    free(layers.list);
     close(cgroup);
     return status;
 }
