@@ -6,7 +6,7 @@
 # `.` from ~/.bashrc.
 _keepalive() {
     local flags='--idle --interval --count --timeout --off --force --pid
-        --global --json --quiet --help --version'
+        --global --cgroup --json --quiet --help --version'
     local with_value=' -t --idle -i --interval -c --count -u --timeout '
     local word=${COMP_WORDS[COMP_CWORD]} mode=run at=1
 
@@ -18,6 +18,11 @@ _keepalive() {
         elif [[ ${COMP_WORDS[at]} == @(-g|--global) ]]; then
             mapfile -t COMPREPLY < <(compgen -W 'on off status' -- "$word")
             return
+        elif [[ ${COMP_WORDS[at]} == @(-G|--cgroup) ]]; then
+            if ((++at == COMP_CWORD)); then
+                mapfile -t COMPREPLY < <(compgen -d -- "$word")
+                return
+            fi
         elif [[ ${COMP_WORDS[at]} == @(-p|--pid) ]]; then
             mode=processes
         elif [[ ${COMP_WORDS[at]} != -* && $mode == run ]]; then

@@ -11,7 +11,7 @@
 function __keepalive_expects --argument-names what
     set -l words (commandline -opc) (commandline -ct)
     argparse -s t/idle= i/interval= c/count= u/timeout= o/off f/force p/pid \
-        g/global= j/json q/quiet h/help V/version -- $words[2..-1] 2>/dev/null
+        g/global= G/cgroup= j/json q/quiet h/help V/version -- $words[2..-1] 2>/dev/null
     or set argv
     set -q argv[1]
     and not string match -q -- '-*' $argv[1]
@@ -25,6 +25,7 @@ function __keepalive_expects --argument-names what
         case command
             set -q _flag_pid
             or set -q _flag_global
+            or set -q _flag_cgroup
             and return 1
             printf '%s\0' $operands
     end
@@ -51,11 +52,13 @@ complete -c keepalive -n '__keepalive_expects flags' -x -s u -l timeout \
 complete -c keepalive -n '__keepalive_expects flags' -s o -l off \
     -d 'No keepalive'
 complete -c keepalive -n '__keepalive_expects flags' -s f -l force \
-    -d 'The command cannot change the values'
+    -d 'Programs cannot change the values'
 complete -c keepalive -n '__keepalive_expects flags' -s p -l pid \
     -d 'The sockets of running processes'
 complete -c keepalive -n '__keepalive_expects flags' -x -s g -l global \
     -a 'on off status' -d 'The whole machine'
+complete -c keepalive -n '__keepalive_expects flags' -x -s G -l cgroup \
+    -a '(__fish_complete_directories)' -d 'Every program of a cgroup'
 complete -c keepalive -n '__keepalive_expects flags' -s j -l json \
     -d 'Print JSON'
 complete -c keepalive -n '__keepalive_expects flags' -s q -l quiet \

@@ -16,7 +16,7 @@ expect 'every flag of --help, and no other' \
     "$("$COMMAND" --help | sed -n 's/^  -.*\(--[a-z]*\).*/\1/p' | sort |
         xargs)" "$(offered --)"
 expect 'a flag' '--idle --interval' "$(offered --off --i)"
-for flag in $("$COMMAND" --help | sed -n 's/^  -.*\(--[a-z]*\) [A-Z].*/\1/p')
+for flag in $("$COMMAND" --help | sed -n 's/^  -.*\(--[a-z]*\) [TP][A-Z].*/\1/p')
 do
     expect "nothing for the number of $flag" '' "$(offered "$flag" '')"
     expect "behind it, $flag" '--off' "$(offered "$flag" 5 --of)"
@@ -28,6 +28,8 @@ expect 'a process' "$$" "$(offered -t 60 -p 1 $$ | tr ' ' '\n' |
     grep -x $$)"
 expect 'flags behind a process' '--idle' "$(offered -p 1 --id)"
 mkdir "$tmp/directory"
+expect 'a cgroup' "$tmp/directory" "$(offered -t 60 --cgroup "$tmp/d")"
+expect 'behind it' '--off' "$(offered --cgroup "$tmp" --of)"
 touch "$tmp/directory/file"
 expect 'the arguments of the command' "$tmp/directory/file" \
     "$(offered -t 60 cat -p "$tmp/directory/f")"

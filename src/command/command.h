@@ -8,6 +8,7 @@
  *     sockets.c    the sockets of running processes
  *     machine.c    /etc/ld.so.preload, the whole machine
  *     trial.c      does the library load and work, and what would stop it?
+ *     cgroup.c     every program of a cgroup, by BPF
  */
 #ifndef COMMAND_H
 #define COMMAND_H
@@ -126,5 +127,13 @@ enum {
         2, /* it is on, but something is wrong; after off: still on */
 };
 int switch_machine(const char *what, bool quiet, bool json);
+
+/*
+ * Puts settings in force for every program of a cgroup: a directory, or a path
+ * below the mount of cgroup2. NULL: shows what is in force there; no values:
+ * takes away what was put there. Returns the exit status.
+ */
+enum { CGROUP_OFF = 1 }; /* shown: nothing is in force */
+int switch_cgroup(const char *name, const struct keepalive *wanted);
 
 #endif

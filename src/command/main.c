@@ -17,7 +17,14 @@
 #include <unistd.h>
 
 /* What keepalive is asked to do; a bit each. */
-enum mode { RUN = 1, SOCKETS = 2, MACHINE = 4, ANY = RUN | SOCKETS | MACHINE };
+enum mode {
+    RUN = 1,
+    SOCKETS = 2,
+    MACHINE = 4,
+    CGROUP = 8,
+    VALUES = RUN | SOCKETS | CGROUP, /* where values can be given */
+    ANY = VALUES | MACHINE
+};
 
 static const struct mode_name {
     enum mode mode;
@@ -26,6 +33,7 @@ static const struct mode_name {
 } mode_names[] = {
     {SOCKETS, 'p', "-p"},
     {MACHINE, 'g', "--global"},
+    {CGROUP, 'G', "--cgroup"},
     {RUN, 0, "a command"},
 };
 
@@ -45,16 +53,18 @@ static const struct flag {
     const char *help;
     unsigned modes; /* in which it has a meaning */
 } flags[] = {
-    {IDLE, 't', "idle", "TIME", "idle time before a probe", RUN | SOCKETS},
-    {INTERVAL, 'i', "interval", "TIME", "time between probes", RUN | SOCKETS},
+    {IDLE, 't', "idle", "TIME", "idle time before a probe", VALUES},
+    {INTERVAL, 'i', "interval", "TIME", "time between probes", VALUES},
     {COUNT, 'c', "count", "PROBES", "unanswered probes before giving up",
-     RUN | SOCKETS},
+     VALUES},
     {TIMEOUT, 'u', "timeout", "TIME", "time without acknowledgement of data",
-     RUN | SOCKETS},
-    {SWITCH, 'o', "off", NULL, "no keepalive", RUN | SOCKETS},
-    {SWITCH, 'f', "force", NULL, "the command cannot change the values", RUN},
+     VALUES},
+    {SWITCH, 'o', "off", NULL, "no keepalive", VALUES},
+    {SWITCH, 'f', "force", NULL, "programs cannot change the values",
+     RUN | CGROUP},
     {NONE, 'p', "pid", NULL, "the sockets of running processes", SOCKETS},
     {NONE, 'g', "global", "on|off|status", "the whole machine", MACHINE},
+    {NONE, 'G', "cgroup", "DIR", "every program of a cgroup", CGROUP},
     {NONE, 'j', "json", NULL, "print JSON", SOCKETS | MACHINE},
     {NONE, 'q', "quiet", NULL, "no warning if the command is out of reach",
      RUN | MACHINE},
@@ -288,6 +298,7 @@ static void print_help(void)
     puts("usage: keepalive [FLAG...] COMMAND [ARGUMENT...]\n"
          "       keepalive [FLAG...] -p PID...\n"
          "       keepalive --global on|off|status\n"
+         "       keepalive [FLAG...] --cgroup DIR\n"
          "Runs a command with TCP keepalive, or shows, and with values sets, "
          "that of the\nsockets of running processes.\n");
     for (int i = 0; i < FLAGS; i++) {
@@ -383,14 +394,26 @@ static int answer_request(const struct request *request)
             explain_sysctl(request);
         return STATUS_FAILED;
     }
-    if (mode->mode == MACHINE && request->count > 0) {
-        warnx("--global: '%s' is one word too many", request->operands[0]);
+    if ((mode->mode & (MACHINE | CGROUP)) != 0 && request->count > 0) {
+        warnx("%s: '%s' is one word too many", mode->name,
+              request->operands[0]);
         return STATUS_FAILED;
     }
     if (mode->mode == MACHINE)
         return switch_machine(find_given(request, 'g'),
                               find_given(request, 'q') != NULL,
                               find_given(request, 'j') != NULL);
+    if (is_off(request) && count_settings(request) > 1 && mode->mode != RUN) {
+        warnx("--off cannot be used with values and %s", mode->name);
+        return STATUS_FAILED;
+    }
+    settings = settings_wanted(request);
+    if (mode->mode == CGROUP) {
+        if (is_off(request))
+            settings.count = 0;
+        return switch_cgroup(find_given(request, 'G'),
+                             count_settings(request) > 0 ? &settings : NULL);
+    }
     if (request->count == 0) {
         warnx("no %s given; see keepalive --help",
               mode->mode == SOCKETS ? "process" : "command");
@@ -398,11 +421,6 @@ static int answer_request(const struct request *request)
     }
     if (mode->mode == RUN)
         return run_command(request);
-    settings = settings_wanted(request);
-    if (is_off(request) && count_settings(request) > 1) {
-        warnx("--off cannot be used with values and -p");
-        return STATUS_FAILED;
-    }
     return show_processes(request->operands, request->count, &settings,
                           find_given(request, 'j') != NULL);
 }

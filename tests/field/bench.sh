@@ -182,3 +182,31 @@ for width in 1 2 4 8; do
         "socket()+close(), $width threads"
 done
 in_turn 'requests 1000' 'requests 1000' 'connect, accept, send, receive'
+
+# The same in a cgroup of its own, without and with `keepalive --cgroup` there
+cgroup=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)/bench-$$
+at_exit='rmdir "$cgroup" 2>/dev/null || { sleep 1; rmdir "$cgroup"; }'
+in_cgroup() {
+    # shellcheck disable=SC2016
+    sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$cgroup" "$bench" \
+        requests 1000
+}
+if ! mkdir "$cgroup" 2>/dev/null; then
+    at_exit=:
+    echo 'no cgroup of version 2 can be made here'
+    exit
+fi
+for flags in '' --force; do
+    : >"$tmp/floor"
+    : >"$tmp/with"
+    for _ in $(seq "$ROUNDS"); do
+        "$COMMAND" --off --cgroup "$cgroup"
+        in_cgroup >>"$tmp/floor"
+        # shellcheck disable=SC2086
+        "$COMMAND" $flags -t 240 -i 30 -c 5 --cgroup "$cgroup" >/dev/null
+        in_cgroup >>"$tmp/with"
+    done
+    floor=$(median "$tmp/floor") with=$(median "$tmp/with")
+    row "the same, --cgroup $flags" '' "$floor" "$with" '' \
+        "$(awk "BEGIN { printf \"%.2f\", $floor / $with }")"
+done

@@ -90,9 +90,13 @@ row() {
         "$(echo "$3" | sort -u | paste -sd ';')" "$mark"
 }
 
-# The table with the library $PASS, or with none: runs in a network of its own.
+# The table with the library $PASS, or with none: runs in a network of its own
+# and, where $CGROUP is set, in that cgroup.
 pass() {
     in_namespace -n -m -i
+    if [ -n "${CGROUP-}" ]; then
+        echo $$ >"$CGROUP/cgroup.procs" || exit 1
+    fi
     . tests/field/programs.sh
     # shellcheck disable=SC2034 # launch() uses it
     library=${PASS#none}
@@ -102,28 +106,28 @@ pass() {
     [ -z "$missing" ] || printf 'missing\t%s\n' "$missing"
 }
 
-# join_passes VERSIONS NONE LIBKEEPALIVE0 LIBDONTDIE0 FORCE OURS
+# join_passes VERSIONS NONE LIBKEEPALIVE0 LIBDONTDIE0 FORCE CGROUP OURS
 join_passes() {
     awk -F '\t' '
-        function line(a, b, c, d, e, f, g, h, i) {
-            sub(/ +$/, "", i)
-            printf "%-25s %-11s %3s %-12s %-30s %-12s %-14s %-12s %s\n",
-                a, b, c, d, e, f, g, h, i
+        function line(a, b, c, d, e, f, g, h, i, j) {
+            sub(/ +$/, "", j)
+            printf "%-25s %-11s %3s %-12s %-30s %-12s %-12s %-14s %-12s %s\n",
+                a, b, c, d, e, f, g, h, i, j
         }
         BEGIN {
             split("keepalive count idle interval", field, " ")
             split("1 11 222 33", ours, " ")
             line("program", "version", "fds", "libkeepalive", "set by",
-                "force", "libkeepalive0", "libdontdie0", "no library")
+                "force", "cgroup", "libkeepalive0", "libdontdie0", "no library")
         }
         FNR == 1 { file++ }
         file == 1 { version[$1] = $2; next }
         $1 == "missing" { missing = $2; next }
         NF < 4 { next }
-        file < 6 {
-            other[file, $1] = $3 (file == 5 ? $4 : "")
-            wrong += file == 5 && $4 != ""
-            forced += file == 5 && $3 == "1 11 222 33"
+        file < 7 {
+            other[file, $1] = $3 (file >= 5 ? $4 : "")
+            wrong += file >= 5 && $4 != ""
+            in_all[file] += $3 == "1 11 222 33"
             next
         }
         {
@@ -144,12 +148,13 @@ join_passes() {
             program = $1
             sub(/ .*/, "", program)
             line($1 $4, version[program], $2, $3, by, other[5, $1],
-                other[3, $1], other[4, $1], other[2, $1])
+                other[6, $1], other[3, $1], other[4, $1], other[2, $1])
         }
         END {
             print "\nall four values in force: " in_force " of " rows
             print "others: " others
-            print "with KEEPALIVE=force: " forced " of " rows
+            print "with KEEPALIVE=force: " in_all[5] " of " rows
+            print "with --force --cgroup, no library: " in_all[6] + 0 " of " rows
             if (missing)
                 print "not on this machine:" missing
             if (wrong) {
@@ -171,26 +176,45 @@ need unshare
 extend_paths
 passes=
 number=0
-at_exit='kill $passes 2>/dev/null'
+cgroup=
+at_exit='kill $passes 2>/dev/null; remove_cgroup'
+# Processes of nobody else are in it.
+remove_cgroup() {
+    for _ in $(seq 100); do
+        [ -d "$cgroup" ] || break
+        # shellcheck disable=SC2046
+        kill -9 $(cat "$cgroup/cgroup.procs") 2>/dev/null
+        rmdir "$cgroup" 2>/dev/null || sleep 0.1
+    done
+}
+make_cgroup() {
+    mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+    cgroup=${mount:?no cgroup2}/keepalive-matrix-$$
+    mkdir "$cgroup" && "$COMMAND" --force -c 11 -t 222 -i 33 --cgroup "$cgroup"
+}
 for library in none "$(library_of libkeepalive0)" "$(library_of libdontdie0)" \
-    "$LIBKEEPALIVE" "$LIBKEEPALIVE"; do
+    "$LIBKEEPALIVE" none "$LIBKEEPALIVE"; do
     number=$((number + 1))
     mode=on
-    [ $number != 4 ] || mode=force
+    case $number in
+    4) mode=force ;;
+    5) mode=cgroup && make_cgroup >/dev/null || library= ;;
+    esac
     if [ -z "$library" ]; then
         echo 'not here' >"$tmp/$number"
         continue
     fi
-    PASS=$library MODE=$mode sh tests/field/matrix.sh >"$tmp/$number" 2>"$tmp/errors.$number" &
+    [ $mode = cgroup ] && CGROUP=$cgroup || CGROUP=
+    PASS=$library MODE=$mode CGROUP=$CGROUP sh tests/field/matrix.sh >"$tmp/$number" 2>"$tmp/errors.$number" &
     passes="$passes $!"
 done
 for pass in $passes; do
     wait "$pass" && continue
     fail "a pass ended with status $?"
-    grep -h skipped "$tmp"/[1-5]
+    grep -h skipped "$tmp"/[1-6]
     cat "$tmp"/errors.*
 done
-cut -f 1 "$tmp/5" | cut -d ' ' -f 1 | sort -u | while read -r program; do
+cut -f 1 "$tmp/6" | cut -d ' ' -f 1 | sort -u | while read -r program; do
     [ "$program" = missing ] ||
         printf '%s\t%s\n' "$program" "$(version_of "$program")"
 done >"$tmp/versions"
@@ -202,7 +226,8 @@ mkdir -p "$BUILD"
     echo "Asked for: 1 11 222 33. $(date +%F), Linux $(uname -r)," \
         "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)"
     echo
-    join_passes "$tmp/versions" "$tmp/1" "$tmp/2" "$tmp/3" "$tmp/4" "$tmp/5"
+    join_passes "$tmp/versions" "$tmp/1" "$tmp/2" "$tmp/3" "$tmp/4" "$tmp/5" \
+        "$tmp/6"
 } >"$BUILD/matrix.txt" || fail 'the rows that are marked'
 cat "$BUILD/matrix.txt"
 finish

@@ -1,0 +1,40 @@
+#!/bin/sh
+# long_examples.sh - systemd and Kubernetes read the examples
+# SPDX-License-Identifier: MIT
+. tests/common.sh
+need systemd-analyze python3
+python3 -c 'import yaml' 2>/dev/null || skip 'no yaml for python3'
+
+# The command and the service stand for those that are to be installed.
+units=$tmp/units
+mkdir "$units" "$units/some.service.d"
+for unit in examples/*.service; do
+    sed "s,/usr/local/bin/keepalive,$COMMAND,g" "$unit" \
+        >"$units/${unit##*/}"
+done
+printf '[Service]\nExecStart=/bin/true\n' >"$units/some.service"
+for dropin in examples/*.conf; do
+    sed "s,/usr/local/bin/keepalive,$COMMAND,g" "$dropin" \
+        >"$units/some.service.d/${dropin##*/}"
+done
+for unit in "$units"/*.service; do
+    said=$(SYSTEMD_UNIT_PATH=$units: systemd-analyze verify --man=no \
+        "$unit" 2>&1 | grep -F "$units")
+    expect "systemd-analyze verify $unit" '' "$said"
+done
+# It sees what is wrong.
+sed -i 's,/bin/true,/no/such,' "$units/some.service"
+case $(SYSTEMD_UNIT_PATH=$units: systemd-analyze verify --man=no \
+    "$units/some.service" 2>&1) in
+*/no/such*) ;;
+*) fail 'systemd-analyze verify says nothing of a wrong unit' ;;
+esac
+
+expect 'the DaemonSet' 'DaemonSet True True /sys/fs/cgroup nsenter' \
+    "$(python3 -c 'import sys, yaml
+it = yaml.safe_load(open("examples/daemonset.yaml"))
+spec = it["spec"]["template"]["spec"]
+switch = spec["initContainers"][0]
+print(it["kind"], spec["hostPID"], switch["securityContext"]["privileged"],
+      spec["volumes"][0]["hostPath"]["path"], switch["command"][0])')"
+finish
