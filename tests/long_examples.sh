@@ -2,6 +2,7 @@
 # long_examples.sh - systemd and Kubernetes read the examples
 # SPDX-License-Identifier: MIT
 . tests/common.sh
+PATH=/usr/bin:/bin:$PATH # the python3 that has the package python3-yaml
 need systemd-analyze python3
 python3 -c 'import yaml' 2>/dev/null || skip 'no yaml for python3'
 
