@@ -6,14 +6,27 @@
 # `.` from ~/.bashrc.
 _keepalive() {
     local flags='--idle --interval --count --timeout --off --force --pid
-        --global --cgroup --json --quiet --help --version'
+        --all --missing --dry-run --global --cgroup --json --quiet --help --version'
     local with_value=' -t --idle -i --interval -c --count -u --timeout '
     local word=${COMP_WORDS[COMP_CWORD]} mode=run at=1
 
     COMPREPLY=()
+    # bash takes --idle=60 apart into three words
+    if [[ $word == = ]]; then
+        word=
+    fi
     # What stands before the word: flags, perhaps -p, then a command
     while ((at < COMP_CWORD)); do
-        if [[ $with_value == *" ${COMP_WORDS[at]} "* ]]; then
+        if [[ ${COMP_WORDS[at + 1]-} == = ]]; then
+            ((at + 2 < COMP_CWORD)) || {
+                [[ ${COMP_WORDS[at]} != --global ]] ||
+                    mapfile -t COMPREPLY < <(compgen -W 'on off status' -- \
+                        "$word")
+                return
+            }
+            [[ ${COMP_WORDS[at]} != --pid ]] || mode=processes
+            ((at += 2))
+        elif [[ $with_value == *" ${COMP_WORDS[at]} "* ]]; then
             ((++at < COMP_CWORD)) || return
         elif [[ ${COMP_WORDS[at]} == @(-g|--global) ]]; then
             mapfile -t COMPREPLY < <(compgen -W 'on off status' -- "$word")
@@ -23,7 +36,7 @@ _keepalive() {
                 mapfile -t COMPREPLY < <(compgen -d -- "$word")
                 return
             fi
-        elif [[ ${COMP_WORDS[at]} == @(-p|--pid) ]]; then
+        elif [[ ${COMP_WORDS[at]} == @(-p*|--pid|-a|--all) ]]; then
             mode=processes
         elif [[ ${COMP_WORDS[at]} != -* && $mode == run ]]; then
             break

@@ -11,7 +11,7 @@
 function __keepalive_expects --argument-names what
     set -l words (commandline -opc) (commandline -ct)
     argparse -s t/idle= i/interval= c/count= u/timeout= o/off f/force p/pid \
-        g/global= G/cgroup= j/json q/quiet h/help V/version -- $words[2..-1] 2>/dev/null
+        a/all m/missing n/dry-run g/global= G/cgroup= j/json q/quiet h/help V/version -- $words[2..-1] 2>/dev/null
     or set argv
     set -q argv[1]
     and not string match -q -- '-*' $argv[1]
@@ -21,9 +21,11 @@ function __keepalive_expects --argument-names what
             set -q _flag_pid
         case flags
             set -q _flag_pid
+            or set -q _flag_all
             or not set -q operands[2]
         case command
             set -q _flag_pid
+            or set -q _flag_all
             or set -q _flag_global
             or set -q _flag_cgroup
             and return 1
@@ -55,6 +57,12 @@ complete -c keepalive -n '__keepalive_expects flags' -s f -l force \
     -d 'Programs cannot change the values'
 complete -c keepalive -n '__keepalive_expects flags' -s p -l pid \
     -d 'The sockets of running processes'
+complete -c keepalive -n '__keepalive_expects flags' -s a -l all \
+    -d 'The sockets of all processes'
+complete -c keepalive -n '__keepalive_expects flags' -s m -l missing \
+    -d 'Only connections without keepalive'
+complete -c keepalive -n '__keepalive_expects flags' -s n -l dry-run \
+    -d 'Say what would be set'
 complete -c keepalive -n '__keepalive_expects flags' -x -s g -l global \
     -a 'on off status' -d 'The whole machine'
 complete -c keepalive -n '__keepalive_expects flags' -x -s G -l cgroup \

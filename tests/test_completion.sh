@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_completion.sh - examples/keepalive.bash, the completion for bash
+# test_completion.sh - completion for bash, zsh and fish
 # SPDX-License-Identifier: MIT
 . tests/common.sh
 need bash
@@ -12,9 +12,16 @@ offered() {
         _keepalive
         printf "%s\n" "${COMPREPLY[@]}"' bash "$@" | sort -u | xargs
 }
+flags=$("$COMMAND" --help | sed -n 's/^  -., \(--[a-z-]*\).*/\1/p' | sort |
+    xargs)
 expect 'every flag of --help, and no other' \
-    "$("$COMMAND" --help | sed -n 's/^  -.*\(--[a-z]*\).*/\1/p' | sort |
-        xargs)" "$(offered --)"
+    "$flags" "$(offered --)"
+expect 'every flag, zsh' "$flags" \
+    "$(sed -n 's/.*{-.+*,\(--[a-z-]*\)=*}.*/\1/p' examples/keepalive.zsh | sort |
+        xargs)"
+expect 'every flag, fish' "$flags" \
+    "$(sed -n 's/.* -s . -l \([a-z-]*\) .*/--\1/p' examples/keepalive.fish | sort |
+        xargs)"
 expect 'a flag' '--idle --interval' "$(offered --off --i)"
 for flag in $("$COMMAND" --help | sed -n 's/^  -.*\(--[a-z]*\) [TP][A-Z].*/\1/p')
 do
@@ -22,6 +29,12 @@ do
     expect "behind it, $flag" '--off' "$(offered "$flag" 5 --of)"
 done
 expect 'the machine' 'off on' "$(offered --global o)"
+expect 'the machine, by =' 'off on' "$(offered --global = o)"
+expect 'behind --idle=60: flags' '--off' "$(offered --idle = 60 --of)"
+expect 'behind --idle=60: a command' 'test' "$(offered --idle = 60 tes |
+    tr ' ' '\n' | grep -x test)"
+expect 'nothing for the number behind --idle=' '' "$(offered --idle = 6)"
+expect 'flags behind --all' '--missing' "$(offered --all --mis)"
 expect 'a command' 'test' "$(offered -t 60 --off tes | tr ' ' '\n' |
     grep -x test)"
 expect 'a process' "$$" "$(offered -t 60 -p 1 $$ | tr ' ' '\n' |

@@ -56,6 +56,20 @@ start python3 "$tmp/hold.py"
 expect 'the process with sockets' ready "$line"
 holder=$pid
 
+# columns FD NAME...: of the table in the input, by the names in its head; FD is
+# that of a row, or * for all
+columns() {
+    wanted=$1
+    shift
+    awk -v wanted="$wanted" -v names="$*" '
+        NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; split(names, name) }
+        NR > 1 && (wanted == "*" || $at["fd"] == wanted) {
+            line = $at[name[1]]
+            for (i = 2; i in name; i++) line = line " " $at[name[i]]
+            print line
+        }'
+}
+
 # rows FLAGS...: the rows of the JSON, short, and the status
 rows() {
     "$COMMAND" --json "$@" >"$tmp/json" 2>"$tmp/err"
@@ -81,19 +95,16 @@ expect 'every TCP socket, and no other' "20 listen False $system 0 None
 22 established False $system 0 None
 23 listen False $system 0 None
 24 established False $system 0 None
-25 established False $system 0 None
 26 closed False $system 0 None" "$(rows -p "$holder")"
 port=$(ss -Htn 'dst 127.0.0.1:7100' | awk '{ sub(/.*:/, "", $4); print $4 }')
 port6=$(ss -Htn 'dst [::1]:7200' | awk '{ sub(/.*:/, "", $4); print $4 }')
 "$COMMAND" -p "$holder" >"$tmp/table"
-expect 'addresses' "fd local remote
-20 127.0.0.1:7100 -
+expect 'addresses' "20 127.0.0.1:7100 -
 21 127.0.0.1:$port 127.0.0.1:7100
 22 127.0.0.1:7100 127.0.0.1:$port
 23 [::1]:7200 -
 24 [::1]:$port6 [::1]:7200
-25 [::1]:$port6 [::1]:7200
-26 0.0.0.0:0 -" "$(awk '{ print $2, $3, $4 }' "$tmp/table")"
+26 0.0.0.0:0 -" "$(columns '*' fd local remote <"$tmp/table")"
 expect 'addresses in JSON' '127.0.0.1:7100 None' \
     "$(python3 -c 'import json, sys
 row = json.load(open(sys.argv[1]))[0]
@@ -102,8 +113,9 @@ expect 'the table is aligned' '' "$(awk '
     NR == 1 { for (i = 2; i <= NF; i++) at[i] = index($0, " " $i); next }
     { for (i in at) if (substr($0, at[i], 2) !~ /^ [^ ]/) print i ": " $0 }' \
     "$tmp/table")"
-expect 'a row of it' "$holder 21 127.0.0.1:$port 127.0.0.1:7100 \
-established off $system 1.500 -" "$(sed -n 3p "$tmp/table" | xargs)"
+expect 'a row of it' "$holder python3 21 127.0.0.1:$port 127.0.0.1:7100 \
+established off $system 1.500 -" "$(columns 21 pid name fd local remote state \
+    keepalive idle interval count timeout next <"$tmp/table")"
 expect 'looking sets nothing' \
     "0 $(echo "$system" | awk '{ print $3, $1, $2 }')" \
     "$("$peek" "$holder" | sort -u)"
@@ -116,7 +128,6 @@ expect 'set' "20 listen True 600 $interval 3 0 None $before
 22 established True 600 $interval 3 0 next $before
 23 listen True 600 $interval 3 0 None $before
 24 established True 600 $interval 3 0 next $before
-25 established True 600 $interval 3 0 next {}
 26 closed True 600 $interval 3 0 None $before" \
     "$(rows -p "$holder" -t 600 --count=3)"
 expect 'the kernel has it' "1 3 600 $interval" \
@@ -126,15 +137,15 @@ expect 'and its timer runs' 3 \
 expect 'the table tells what changed' \
     "established on 600->700 $interval 3->4 1.500" \
     "$("$COMMAND" -t 700 -c 4 -p "$holder" |
-        awk '$2 == 21 { print $5, $6, $7, $8, $9, $10 }')"
+        columns 21 state keepalive idle interval count timeout)"
 expect 'the timeout too' "on 1.500->7" "$("$COMMAND" -u 7 -p "$holder" |
-    awk '$2 == 21 { print $6, $10 }')"
+    columns 21 keepalive timeout)"
 "$COMMAND" -u 1 -p "$holder" >"$tmp/out"
 expect 'nothing changed' "established on 700 $interval 4 1" \
     "$("$COMMAND" -t 700 -p "$holder" |
-        awk '$2 == 21 { print $5, $6, $7, $8, $9, $10 }')"
+        columns 21 state keepalive idle interval count timeout)"
 expect 'off' 'on->off -' "$("$COMMAND" --off -p "$holder" |
-    awk '$2 == 21 { print $6, $11 }')"
+    columns 21 keepalive next)"
 expect 'the kernel has that too' 0 \
     "$("$peek" "$holder" | cut -d' ' -f1 | sort -u)"
 
@@ -149,9 +160,9 @@ inject() {
     cat "$tmp/err"
     echo "status $status rows $(grep -c "^$holder " "$tmp/out")"
 }
-expect 'a value is refused' 'status 3 rows 7' \
-    "$(inject setsockopt:error=EPERM:when=3 "$COMMAND" -t 60 -p "$holder")"
-expect 'a descriptor is closed meanwhile' 'status 0 rows 6' \
+expect 'a value is refused' 'status 3 rows 6' \
+    "$(inject setsockopt:error=EPERM:when=3 "$COMMAND" -t 60 -i 60 -p "$holder")"
+expect 'a descriptor is closed meanwhile' 'status 0 rows 5' \
     "$(inject pidfd_getfd:error=EBADF:when=3 "$COMMAND" -p "$holder")"
 expect 'the process ends meanwhile' "keepalive: $holder: the process has ended
 status 1 rows 2" \
@@ -175,8 +186,8 @@ done <<END
 $ended|keepalive: $ended: No such process|status 1
 99999999|keepalive: 99999999: No such process|status 1
 0|keepalive: '0' is not the number of a process|status 125
-1x|keepalive: '1x' is not the number of a process|status 125
--|keepalive: '-' is not the number of a process|status 125
+1x|keepalive: 1x: no process has this name|status 1
+-|keepalive: -: no process has this name|status 1
 99999999999999999999|keepalive: '99999999999999999999' is not the number of a \
 process|status 125
 END
@@ -194,12 +205,13 @@ done
 expect 'a process that has ended and is still listed' \
     "keepalive: $zombie: the process has ended" \
     "$("$COMMAND" -p "$zombie" 2>&1)"
-expect 'no TCP sockets' '0' "$("$COMMAND" -p "$pid" 2>&1 | wc -l)"
+expect 'no TCP sockets' 'keepalive: no TCP socket
+status 0' "$("$COMMAND" -p "$pid" 2>&1; echo "status $?")"
 expect 'no TCP sockets, JSON' '[]' \
-    "$("$COMMAND" -j -p "$pid" | python3 -c 'import json, sys
+    "$("$COMMAND" -j -p "$pid" 2>/dev/null | python3 -c 'import json, sys
 print(json.load(sys.stdin))')"
 expect 'several processes: the others are still shown, the worst status' \
-    "7 status 1" "$("$COMMAND" -p "$ended" "$holder" "$pid" >"$tmp/out" \
+    "6 status 1" "$("$COMMAND" -p "$ended" "$holder" "$pid" >"$tmp/out" \
         2>/dev/null; echo "$(grep -c "^$holder " "$tmp/out") status $?")"
 expect 'a full disk' 125 \
     "$("$COMMAND" -p "$holder" >/dev/full 2>/dev/null; echo $?)"
@@ -210,7 +222,7 @@ kept = [socket.socket() for _ in range(3000)]
 print("ready", flush=True)
 time.sleep(1000)'
 expect 'thousands of sockets' "$line 3000 status 0" \
-    "$line $(prlimit --nofile=32 "$COMMAND" -t 60 -p "$pid" >"$tmp/out"
+    "$line $(prlimit --nofile=32 "$COMMAND" -t 60 -i 60 -p "$pid" >"$tmp/out"
         status=$?
         echo "$(grep -c 'off->on' "$tmp/out") status $status")"
 
@@ -226,7 +238,7 @@ kept = socket.create_connection(("127.0.0.1", 7300))
 subprocess.run(sys.argv[1:] + [str(os.getpid())], stdout=sys.stderr)
 kept.close()
 print("closed", flush=True)
-time.sleep(1000)' "$COMMAND" -t 60 -p
+time.sleep(1000)' "$COMMAND" -t 60 -i 60 -p
 wait "$server"
 expect 'the peer sees the end' 0 $?
 
@@ -248,12 +260,12 @@ if unshare -n true 2>/dev/null; then
     start unshare -n "$tmp/static"
     expect 'a static program, another network namespace' \
         "listen off->on ${system%% *}->60" \
-        "$("$COMMAND" -t 60 -p "$pid" | awk 'NR == 2 { print $5, $6, $7 }')"
+        "$("$COMMAND" -t 60 -i 60 -p "$pid" | columns '*' state keepalive idle)"
     # Its timer is in the list of its own network.
     start unshare -n sh -c "ip link set lo up; exec python3 '$tmp/hold.py'"
-    expect 'the timers of another network namespace' "$line 4" \
-        "$line $("$COMMAND" -t 60 -p "$pid" |
-            awk '$11 ~ /^[0-9]/' | wc -l)"
+    expect 'the timers of another network namespace' "$line 3" \
+        "$line $("$COMMAND" -t 60 -p "$pid" 2>/dev/null |
+            columns '*' next | grep -c '^[0-9]')"
 fi
 
 # Multipath TCP; the kernel does not tell its user timeout
@@ -267,12 +279,154 @@ print("ready", flush=True)
 time.sleep(1000)'
 if [ "$line" = ready ]; then
     expect 'Multipath TCP' '127.0.0.1:7400 established on - next' \
-        "$("$COMMAND" -t 60 -p "$pid" >/dev/null
-        "$COMMAND" -p "$pid" | awk 'NR == 3 {
-            print $4, $5, $6, $10, $11 ~ /^[0-9]/ ? "next" : $11 }')"
+        "$("$COMMAND" -t 60 -i 60 -p "$pid" >/dev/null
+        "$COMMAND" -p "$pid" | columns '*' remote state keepalive timeout next |
+            sed -n '2s/ [0-9][0-9.]*$/ next/p')"
+    # A value that it does not take and that nobody can see was not set.
+    expect 'Multipath TCP has no timeout' 3 \
+        "$("$COMMAND" -u 30 -p "$pid" >/dev/null; echo $?)"
 else
     echo 'no Multipath TCP here: left out'
 fi
+
+# -p with a name, with = and without a blank; a thread's number is its process's
+for words in "-p$holder" "--pid=$holder" "-p $holder"; do
+    # shellcheck disable=SC2086
+    expect "$words" 6 "$("$COMMAND" $words | grep -c "^$holder ")"
+done
+cp "$(command -v sleep)" "$tmp/a_name" # nobody else's
+"$tmp/a_name" 1000 &
+started="$started $!"
+for _ in $(seq 100); do
+    [ "$(ps -o comm= -p $!)" != a_name ] || break
+    sleep 0.1
+done
+expect 'a name' 'keepalive: no TCP socket' "$("$COMMAND" -p a_name 2>&1)"
+expect 'no such name' 'keepalive: no?such: no process has this name
+status 1' "$("$COMMAND" -p "$(printf 'no\033such')" 2>&1; echo "status $?")"
+
+# A hint where the interval is longer than the idle time
+hint() {
+    "$COMMAND" "$@" -n -p "$holder" 2>&1 >/dev/null | grep -c 'with -i'
+}
+expect 'a hint at the interval' '1 0 0' \
+    "$(hint -t 5) $(hint -t 5 -i 5) $(hint -t 9h)"
+"$COMMAND" --off -p "$holder" >/dev/null
+
+# What would be set, and only that
+expect 'dry run' 'off->on 60->77' "$("$COMMAND" -n -t 77 -i 7 -p "$holder" |
+    columns 22 keepalive idle)"
+expect 'dry run: nothing is set' 0 "$("$peek" "$holder" | cut -d' ' -f1 | sort -u)"
+expect 'dry run without values' 125 \
+    "$("$COMMAND" -n -p "$holder" 2>/dev/null; echo $?)"
+
+# Threads with descriptors of their own, and a main thread that has ended
+cat >"$tmp/threads.c" <<'END'
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+static const char *mode;
+static void *work(void *unused)
+{
+    if (strcmp(mode, "own") == 0 && unshare(CLONE_FILES) < 0)
+        return NULL;
+    if (listen(socket(AF_INET, SOCK_STREAM, 0), 1) == 0)
+        puts("ready");
+    fflush(stdout);
+    pause();
+    return unused;
+}
+int main(int argc, char *argv[])
+{
+    pthread_t threads[2];
+    mode = argv[argc - 1];
+    pthread_create(&threads[0], NULL, work, NULL);
+    if (strcmp(mode, "ended") == 0)
+        pthread_exit(NULL);
+    pause();
+}
+END
+${CC:-cc} -pthread -o "$tmp/threads" "$tmp/threads.c"
+for mode in own ended shared; do
+    start "$tmp/threads" $mode
+    case $("$COMMAND" -p "$pid" 2>&1) in
+    *' listen '*) ;;
+    *'takes Linux 6.9'*) echo 'descriptors of threads: this kernel is too old' ;;
+    *) fail "threads, $mode: $("$COMMAND" -p "$pid" 2>&1)" ;;
+    esac
+    thread=$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | sed 's,.*/,,' |
+        grep -vx "$pid")
+    expect "threads, $mode: the number of one" "$pid" \
+        "$("$COMMAND" -p "$thread" 2>/dev/null | columns '*' pid)"
+done
+
+# All processes, each socket once; in a pid namespace of its own, where no others
+# are. A second one holds the first one's sockets.
+cat >"$tmp/all.sh" <<'END'
+ip link set lo up
+ip addr add 192.0.2.1/32 dev lo
+ip addr add 192.0.2.2/32 dev lo
+python3 -c '
+import os, socket, sys, time
+server = socket.create_server(("192.0.2.1", 7500))
+kept = [socket.create_connection(("192.0.2.1", 7500), 9, ("192.0.2.2", 0))
+        for _ in range(4)]
+kept += [server.accept()[0] for _ in range(4)]
+kept[0].setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+kept[0].setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 99)
+near = socket.create_server(("127.0.0.1", 7600))
+kept.append(socket.create_connection(("127.0.0.1", 7600)))
+if os.fork() == 0:
+    time.sleep(1000)
+print("ready", flush=True)
+time.sleep(1000)' >"$1/ready" &
+for _ in $(seq 100); do
+    grep -q ready "$1/ready" && break
+    sleep 0.1
+done
+say() { echo "== $*"; "$COMMAND" "$@" 2>&1; echo "status $?"; }
+say -a -j >"$1/json"
+say -a -m
+say -a -m -n -t 240
+say -a -m -t 240
+say -a -m
+say -a | grep -c ' 99 '
+say -a extra
+END
+COMMAND=$COMMAND unshare -p -n -f --kill-child --mount-proc \
+    sh "$tmp/all.sh" "$tmp" >"$tmp/said" 2>&1
+expect 'all: every socket once' '11 {1}' "$(sed '1d; /^status/d' "$tmp/json" |
+    python3 -c 'import json, sys
+rows = json.load(sys.stdin)
+print(len(rows), {row["others"] for row in rows})')"
+counts() { grep -a "^$1" "$tmp/said" | xargs; }
+expect 'all, missing: the exit statuses' \
+    'status 4 status 4 status 0 status 0 status 125' "$(counts status)"
+expect 'all, missing: the last line' '7 of 8 connections are not kept alive
+7 of 8 connections are not kept alive
+7 of 8 connections were not kept alive
+0 of 8 connections are not kept alive' \
+    "$(sed -n 's/^keepalive: \([0-9].*\)/\1/p' "$tmp/said")"
+expect 'all, missing: what a program has set stays' 1 \
+    "$(sed -n '/^== -a$/,/^==/p; /^[0-9]*$/p' "$tmp/said" | grep -cx 1)"
+
+# /proc of another pid namespace: a number is two processes
+expect 'another pid namespace' 'keepalive: /proc is that of another pid namespace' \
+    "$(unshare -p -f "$COMMAND" -p 1 2>&1 | cut -d ';' -f 1)"
+
+# The scope of a link-local address
+ip link add scope0 type dummy 2>/dev/null && ip link set scope0 up &&
+    ip addr add fe80::5/64 dev scope0 nodad 2>/dev/null &&
+    start python3 -c 'import socket, time
+server = socket.create_server(("fe80::5%scope0", 7700), family=socket.AF_INET6)
+print("ready", flush=True)
+time.sleep(1000)' &&
+    expect 'the scope of an address' '[fe80::5%scope0]:7700' \
+        "$("$COMMAND" -p "$pid" | columns '*' local)"
 
 # Somebody else's process
 cp "$COMMAND" "$tmp/keepalive" # another user need not reach the tree

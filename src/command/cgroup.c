@@ -779,7 +779,7 @@ static int find_difference(const struct trial *trial,
 static bool passes_trial(const char *path, int cgroup,
                          const struct keepalive *wanted)
 {
-    struct trial trial;
+    struct trial trial = {.error = 0};
 
     make_trial(cgroup, &trial);
     if (trial.error != 0) {

@@ -6,6 +6,7 @@
  *     locate.c     where the library is, and what the loader is to be told
  *     reach.c      can the loader help this program?
  *     sockets.c    the sockets of running processes
+ *     print.c      those as a table and as JSON
  *     machine.c    /etc/ld.so.preload, the whole machine
  *     trial.c      does the library load and work, and what would stop it?
  *     cgroup.c     every program of a cgroup, by BPF
@@ -15,7 +16,10 @@
 
 #include "keepalive.h"
 
+#include <arpa/inet.h>
 #include <limits.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 /* Exit statuses, as env(1) and stdbuf(1) have them. */
 enum {
@@ -71,18 +75,76 @@ enum { OBSTACLE = PATH_MAX + 256 };
 bool program_obstacle(char text[OBSTACLE], char *const command[],
                       const struct library *library);
 
+/* What is asked about sockets. */
+struct socket_request {
+    struct keepalive wanted; /* to be set; count 0: nothing */
+    bool all;                /* every process */
+    bool missing;            /* only connections without keepalive */
+    bool dry_run;            /* say what would be set */
+    bool json;
+};
+
+enum {
+    /* an IPv6 address, its scope, brackets and a port */
+    ADDRESS = INET6_ADDRSTRLEN + 16 + sizeof("[%]:65535"),
+    COMM = 15,          /* bytes of a process's name, see proc_pid_comm(5) */
+    SOCKET_STATES = 12, /* of TCP */
+    UNKNOWN = -1,       /* the kernel does not tell */
+};
+
+/* A socket. */
+struct socket_row {
+    int pid; /* the first process found that has it */
+    int fd;
+    char name[COMM + 2];
+    int others;   /* processes that have it as well */
+    int last_pid; /* the last of them */
+    ino_t inode;
+    bool shown;      /* is a TCP socket, and asked for */
+    bool connection; /* to another machine, not a listener */
+    bool timed;      /* can have a keepalive timer, in this network */
+    size_t network;
+    unsigned char state;
+    char local[ADDRESS];
+    char remote[ADDRESS]; /* empty: not connected */
+    int before[KEEPALIVE_OPTIONS];
+    int after[KEEPALIVE_OPTIONS];
+    long next; /* ticks to the next probe, or UNKNOWN */
+};
+
+struct socket_table {
+    struct socket_row *rows;
+    size_t count;
+    size_t room;
+    size_t shown;
+    size_t connections; /* see socket_row */
+    size_t missing;     /* of these, without keepalive before */
+};
+
 /*
- * Prints the TCP sockets of the processes, having done the calls of `wanted` on
- * each; with `json` for programs, else for people. Returns the exit status, one
- * of these; the highest where several hold.
+ * Shows, and sets if values are wanted, the TCP sockets of the processes that
+ * the operands name, by number or name, or of all. Returns the exit status: 0,
+ * one of these, the highest if several hold, or STATUS_FAILED.
  */
 enum {
     PROCESS_GONE = 1,      /* no such process, or it ended meanwhile */
-    PROCESS_FORBIDDEN = 2, /* its descriptors are out of reach */
+    PROCESS_FORBIDDEN = 2, /* descriptors are out of reach */
     PROCESS_REFUSED = 3,   /* the kernel did not take a value */
+    SOCKETS_MISSING = 4,   /* connections are not kept alive */
 };
-int show_processes(char *const pids[], int count,
-                   const struct keepalive *wanted, bool json);
+int show_sockets(const struct socket_request *request, char *const operands[],
+                 int count);
+
+/* Prints the rows that are shown. */
+void print_sockets(const struct socket_table *table,
+                   const struct socket_request *request);
+
+/* A string in JSON. What is not ASCII is taken for Latin-1. */
+void print_json_text(const char *text, size_t length);
+
+/* The text with ? for control characters, cut at 252 bytes; valid until the
+ * next call. */
+const char *make_printable(const char *text);
 
 /*
  * What would stop the library from serving the whole machine. Each check

@@ -590,20 +590,6 @@ static void print_report(const struct report *report,
            on && report->status != 0 ? ", but see above" : "");
 }
 
-static void print_json_text(const char *text, size_t length)
-{
-    putchar('"');
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-
-        if (c < ' ' || c == '"' || c == '\\' || c == 0x7f)
-            printf("\\u%04x", (unsigned)c);
-        else
-            putchar(c);
-    }
-    putchar('"');
-}
-
 static void print_report_json(const struct report *report,
                               const struct library *library)
 {
@@ -675,6 +661,6 @@ int switch_machine(const char *what, bool quiet, bool json)
         return switch_on(&library, quiet);
     if (strcmp(what, "off") == 0)
         return switch_off(&library, quiet);
-    warnx("--global: '%s' is not on, off or status", what);
+    warnx("--global: '%s' is not on, off or status", make_printable(what));
     return STATUS_FAILED;
 }

@@ -31,9 +31,8 @@ static const struct mode_name {
     char flag; /* that asks for it; 0: none does */
     const char *name;
 } mode_names[] = {
-    {SOCKETS, 'p', "-p"},
-    {MACHINE, 'g', "--global"},
-    {CGROUP, 'G', "--cgroup"},
+    {SOCKETS, 'p', "-p"},       {SOCKETS, 'a', "-a"},
+    {MACHINE, 'g', "--global"}, {CGROUP, 'G', "--cgroup"},
     {RUN, 0, "a command"},
 };
 
@@ -62,7 +61,11 @@ static const struct flag {
     {SWITCH, 'o', "off", NULL, "no keepalive", VALUES},
     {SWITCH, 'f', "force", NULL, "programs cannot change the values",
      RUN | CGROUP},
-    {NONE, 'p', "pid", NULL, "the sockets of running processes", SOCKETS},
+    {NONE, 'p', "pid", "[=PID]", "the sockets of processes, by number or name",
+     SOCKETS},
+    {NONE, 'a', "all", NULL, "the sockets of all processes", SOCKETS},
+    {NONE, 'm', "missing", NULL, "only connections without keepalive", SOCKETS},
+    {NONE, 'n', "dry-run", NULL, "say what would be set", SOCKETS},
     {NONE, 'g', "global", "on|off|status", "the whole machine", MACHINE},
     {NONE, 'G', "cgroup", "DIR", "every program of a cgroup", CGROUP},
     {NONE, 'j', "json", NULL, "print JSON", SOCKETS | MACHINE},
@@ -122,7 +125,8 @@ static bool note_setting(struct request *request, const struct flag *flag,
 
     if (!keepalive_parse(flag->row, value, &number)) {
         write_range(range, flag->row);
-        warnx("--%s: '%s' is not a value from %s", flag->name, value, range);
+        warnx("--%s: '%s' is not a value from %s", flag->name,
+              make_printable(value), range);
         return false;
     }
     free(*setting);
@@ -142,7 +146,9 @@ static bool note_flag(struct request *request, int letter)
 
     while (flags[i].letter != letter)
         i++;
-    request->given[i] = flags[i].argument != NULL ? optarg : flags[i].name;
+    request->given[i] = optarg != NULL ? optarg : flags[i].name;
+    if (letter == 'p' && optarg != NULL)
+        request->operands[request->count++] = optarg;
     return flags[i].row == NONE ||
            note_setting(request, &flags[i], request->given[i]);
 }
@@ -151,15 +157,19 @@ static bool note_flag(struct request *request, int letter)
 static bool read_flags(struct request *request, int argc, char *argv[])
 {
     struct option longs[FLAGS + 1] = {0};
-    char shorts[2 * FLAGS + 2] = "+"; /* stop at the command */
+    char shorts[3 * FLAGS + 2] = "+"; /* stop at the command */
     char *end = shorts + 1;
 
     for (int i = 0; i < FLAGS; i++) {
-        int takes = flags[i].argument != NULL ? required_argument : no_argument;
+        int takes = flags[i].argument == NULL     ? no_argument
+                    : flags[i].argument[0] == '[' ? optional_argument
+                                                  : required_argument;
 
         longs[i] = (struct option){flags[i].name, takes, NULL, flags[i].letter};
         *end++ = flags[i].letter;
-        if (takes == required_argument)
+        if (takes != no_argument)
+            *end++ = ':';
+        if (takes == optional_argument)
             *end++ = ':';
     }
     for (;;) {
@@ -175,8 +185,9 @@ static bool read_flags(struct request *request, int argc, char *argv[])
         /* Flags may follow the number of a process, but what follows a command
          * is its own. Entries of argv already read are reused for operands. */
         while (optind < argc &&
-               (find_given(request, 'p') == NULL || *argv[optind] != '-' ||
-                argv[optind][1] == '\0'))
+               ((find_given(request, 'p') == NULL &&
+                 find_given(request, 'a') == NULL) ||
+                *argv[optind] != '-' || argv[optind][1] == '\0'))
             request->operands[request->count++] = argv[optind++];
         if (optind == argc)
             break;
@@ -296,7 +307,7 @@ static struct keepalive settings_wanted(const struct request *request)
 static void print_help(void)
 {
     puts("usage: keepalive [FLAG...] COMMAND [ARGUMENT...]\n"
-         "       keepalive [FLAG...] -p PID...\n"
+         "       keepalive [FLAG...] -p PID|NAME... | -a\n"
          "       keepalive --global on|off|status\n"
          "       keepalive [FLAG...] --cgroup DIR\n"
          "Runs a command with TCP keepalive, or shows, and with values sets, "
@@ -307,7 +318,8 @@ static void print_help(void)
         char range[RANGE];
 
         if (flag->argument != NULL)
-            width += printf(" %s", flag->argument);
+            width += printf("%s%s", flag->argument[0] == '[' ? "" : " ",
+                            flag->argument);
         printf("%*s%s", 30 - width, "", flag->help);
         if (flag->argument != NULL && flag->row != NONE) {
             write_range(range, flag->row);
@@ -319,11 +331,14 @@ static void print_help(void)
     puts("\nA TIME is in seconds, or has s, m or h behind it.\n"
          "\nExamples:\n"
          "  keepalive -t 4m ssh host      first probe after 4 idle minutes\n"
-         "  keepalive -t 60 -p 1234       the same for a process that runs\n"
+         "  keepalive -a -m -t 240        every connection that is not kept "
+         "alive"
+         "\n"
          "\nExit status: the command's own; 125 if keepalive fails, 126 if the "
-         "command\ncannot be run, 127 if it is not found. With -p: 1 a process "
-         "has ended, 2 one\nis out of reach, 3 the kernel refused a value. "
-         "See keepalive(1).");
+         "command\ncannot be run, 127 if it is not found. With -p and -a: 1 a "
+         "process has ended, 2\none is out of reach, 3 the kernel refused a "
+         "value, "
+         "4 connections are not kept\nalive (-m). See keepalive(1).");
 }
 
 static const struct mode_name *find_mode(const struct request *request)
@@ -394,9 +409,11 @@ static int answer_request(const struct request *request)
             explain_sysctl(request);
         return STATUS_FAILED;
     }
-    if ((mode->mode & (MACHINE | CGROUP)) != 0 && request->count > 0) {
+    if (((mode->mode & (MACHINE | CGROUP)) != 0 ||
+         find_given(request, 'a') != NULL) &&
+        request->count > 0) {
         warnx("%s: '%s' is one word too many", mode->name,
-              request->operands[0]);
+              make_printable(request->operands[0]));
         return STATUS_FAILED;
     }
     if (mode->mode == MACHINE)
@@ -414,15 +431,24 @@ static int answer_request(const struct request *request)
         return switch_cgroup(find_given(request, 'G'),
                              count_settings(request) > 0 ? &settings : NULL);
     }
-    if (request->count == 0) {
+    if (request->count == 0 && find_given(request, 'a') == NULL) {
         warnx("no %s given; see keepalive --help",
               mode->mode == SOCKETS ? "process" : "command");
         return STATUS_FAILED;
     }
     if (mode->mode == RUN)
         return run_command(request);
-    return show_processes(request->operands, request->count, &settings,
-                          find_given(request, 'j') != NULL);
+    if (find_given(request, 'n') != NULL && settings.count == 0) {
+        warnx("--dry-run cannot be used without values");
+        return STATUS_FAILED;
+    }
+    return show_sockets(
+        &(struct socket_request){.wanted = settings,
+                                 .all = find_given(request, 'a') != NULL,
+                                 .missing = find_given(request, 'm') != NULL,
+                                 .dry_run = find_given(request, 'n') != NULL,
+                                 .json = find_given(request, 'j') != NULL},
+        request->operands, request->count);
 }
 
 int main(int argc, char *argv[])

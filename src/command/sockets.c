@@ -1,11 +1,11 @@
 /*
- * sockets.c - the TCP sockets of running processes
+ * sockets.c - finds, reads and sets the TCP sockets of running processes
  * SPDX-License-Identifier: MIT
  *
  * pidfd_getfd(2) gives a descriptor for the socket itself, whatever program
- * and network namespace it is in. Each is fetched, read, set where that is
- * wanted, and closed at once: held longer, it would keep open a connection
- * that the process closes meanwhile. Nothing else of the process is touched.
+ * and network namespace it is in. Each is fetched, read, set if that is wanted,
+ * and closed at once: held longer, it would keep open a connection that the
+ * process closes meanwhile. Nothing else of the process is touched.
  */
 #include "command.h"
 
@@ -14,12 +14,15 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -32,53 +35,122 @@
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
 #endif
-
-/* tcpi_state, numbered as in the kernel's include/net/tcp_states.h */
-static const char *const states[] = {
-    "unknown",    "established", "syn-sent",  "syn-recv",
-    "fin-wait-1", "fin-wait-2",  "time-wait", "closed",
-    "close-wait", "last-ack",    "listen",    "closing",
-};
-
 enum {
-    STATES = sizeof(states) / sizeof(*states),
-    ADDRESS = INET6_ADDRSTRLEN + sizeof("[]:65535"),
-    CELL = 64,
-    UNKNOWN = -1, /* the kernel does not tell */
+    ONE_THREAD = O_EXCL,        /* PIDFD_THREAD, Linux 6.9 */
+    KCMP_FILES = 2,             /* <linux/kcmp.h> */
+    NETWORK_OF_SOCKET = 0x894c, /* SIOCGSKNS */
+    NETWORK_COOKIE = 71,        /* SO_NETNS_COOKIE, Linux 5.14 */
+    KERNEL_THREAD = 0x200000, /* PF_KTHREAD in the flags of proc_pid_stat(5) */
+    LISTEN = 10,              /* the kernel's include/net/tcp_states.h */
+    CLOSED = 7,
 };
 
-/* One socket of a process. */
-struct row {
-    int pid;
-    int fd;
-    ino_t inode;
-    unsigned char state;
-    char local[ADDRESS];
-    char remote[ADDRESS]; /* empty: not connected */
-    int before[KEEPALIVE_OPTIONS];
-    int after[KEEPALIVE_OPTIONS];
-    long next; /* ticks to the next probe, or UNKNOWN */
+/* A network namespace, and the keepalive timers that run in it. */
+struct network {
+    uint64_t cookie; /* 0: the kernel does not tell */
+    int fd;          /* the namespace, or -1: only by the process */
+    int pid;         /* a process in it */
+    bool busy;       /* a socket there can have a timer */
 };
 
-struct table {
-    struct row *rows;
-    size_t count;
-    size_t room;
+struct scan {
+    const struct socket_request *request;
+    struct socket_table *table;
+    size_t *slots; /* of rows by inode, plus one; 0: empty */
+    size_t slot_count;
+    struct network *networks;
+    size_t network_count;
+    int out_of_reach; /* processes, with --all */
+    int status;
+    bool kcmp_missing;
 };
 
-static struct row *add_row(struct table *table)
+/* Opens a directory or file below one of /proc. */
+static int open_below(int directory, const char *name, int flags)
 {
-    if (table->count == table->room) {
-        size_t room = table->room > 0 ? 2 * table->room : 16;
-        struct row *rows = realloc(table->rows, room * sizeof(*rows));
+    return openat(directory, name, O_RDONLY | O_CLOEXEC | flags);
+}
 
-        if (rows == NULL)
-            return NULL;
-        table->rows = rows;
-        table->room = room;
-    }
-    table->rows[table->count] = (struct row){.next = UNKNOWN};
-    return &table->rows[table->count++];
+/* Reads a small file below one of /proc. False if that fails. */
+static bool read_below(int directory, const char *name, char *text, size_t size)
+{
+    int fd = open_below(directory, name, 0);
+    ssize_t length = fd < 0 ? -1 : read(fd, text, size - 1);
+
+    if (fd >= 0)
+        close(fd);
+    text[length > 0 ? length : 0] = '\0';
+    return length >= 0;
+}
+
+/* The number behind a label in such a file; 0 if it is not there. */
+static int find_number(const char *text, const char *label)
+{
+    const char *line = strstr(text, label);
+
+    return line == NULL ? 0 : (int)strtol(line + strlen(label), NULL, 10);
+}
+
+static void worsen(struct scan *scan, int status)
+{
+    if (scan->status < status)
+        scan->status = status;
+}
+
+static size_t find_slot(const struct scan *scan, ino_t inode)
+{
+    size_t slot =
+        (size_t)(inode * 0x9e3779b97f4a7c15u) & (scan->slot_count - 1);
+
+    while (scan->slots[slot] != 0 &&
+           scan->table->rows[scan->slots[slot] - 1].inode != inode)
+        slot = (slot + 1) & (scan->slot_count - 1);
+    return slot;
+}
+
+static struct socket_row *find_row(const struct scan *scan, ino_t inode)
+{
+    size_t slot = scan->slot_count == 0 ? 0 : find_slot(scan, inode);
+
+    return scan->slot_count == 0 || scan->slots[slot] == 0
+               ? NULL
+               : &scan->table->rows[scan->slots[slot] - 1];
+}
+
+/* Makes room for one more row, and a table of slots that is half empty. */
+static bool make_room(struct scan *scan)
+{
+    struct socket_table *table = scan->table;
+    size_t room = table->room > 0 ? 2 * table->room : 64;
+    struct socket_row *rows;
+    size_t *slots;
+
+    if (table->count < table->room)
+        return true;
+    rows = realloc(table->rows, room * sizeof(*rows));
+    if (rows == NULL)
+        return false;
+    table->rows = rows;
+    table->room = room;
+    slots = calloc(2 * room, sizeof(*slots));
+    if (slots == NULL)
+        return false;
+    free(scan->slots);
+    scan->slots = slots;
+    scan->slot_count = 2 * room;
+    for (size_t i = 0; i < table->count; i++)
+        scan->slots[find_slot(scan, rows[i].inode)] = i + 1;
+    return true;
+}
+
+static void add_row(struct scan *scan, const struct socket_row *row)
+{
+    struct socket_table *table = scan->table;
+
+    if (!make_room(scan))
+        err(STATUS_FAILED, NULL);
+    table->rows[table->count++] = *row;
+    scan->slots[find_slot(scan, row->inode)] = table->count;
 }
 
 static int value_of(int fd, int level, int option)
@@ -98,28 +170,45 @@ static void read_values(int fd, int values[KEEPALIVE_OPTIONS])
 
 typedef int name_call(int fd, struct sockaddr *address, socklen_t *size);
 
-/* The address that getsockname(2) or getpeername(2) gives, or "". */
-static void read_address(int fd, name_call *name, char text[ADDRESS])
+/* Writes the address that getsockname(2) or getpeername(2) gives, or "".
+ * Returns its family, and whether it is a loopback address. */
+static int read_address(int fd, name_call *name, char text[ADDRESS],
+                        bool *loopback)
 {
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
     char host[INET6_ADDRSTRLEN];
 
     text[0] = '\0';
+    *loopback = false;
     if (name(fd, (struct sockaddr *)&address, &size) < 0)
-        return;
+        return AF_UNSPEC;
     if (address.ss_family == AF_INET) {
         const struct sockaddr_in *inet = (const struct sockaddr_in *)&address;
 
+        *loopback = ntohl(inet->sin_addr.s_addr) >> 24 == 127;
         inet_ntop(AF_INET, &inet->sin_addr, host, sizeof(host));
         snprintf(text, ADDRESS, "%s:%d", host, ntohs(inet->sin_port));
     } else if (address.ss_family == AF_INET6) {
         const struct sockaddr_in6 *inet6 =
             (const struct sockaddr_in6 *)&address;
+        char scope[IF_NAMESIZE + 1] = "";
 
+        *loopback = IN6_IS_ADDR_LOOPBACK(&inet6->sin6_addr) ||
+                    (IN6_IS_ADDR_V4MAPPED(&inet6->sin6_addr) &&
+                     inet6->sin6_addr.s6_addr[12] == 127);
         inet_ntop(AF_INET6, &inet6->sin6_addr, host, sizeof(host));
-        snprintf(text, ADDRESS, "[%s]:%d", host, ntohs(inet6->sin6_port));
+        /* A name is that of our network namespace; elsewhere the number is
+         * all that is known. */
+        if (inet6->sin6_scope_id != 0 &&
+            if_indextoname(inet6->sin6_scope_id, scope + 1) == NULL)
+            snprintf(scope + 1, IF_NAMESIZE, "%u", inet6->sin6_scope_id);
+        if (inet6->sin6_scope_id != 0)
+            scope[0] = '%';
+        snprintf(text, ADDRESS, "[%s%s]:%d", host, scope,
+                 ntohs(inet6->sin6_port));
     }
+    return address.ss_family;
 }
 
 static unsigned char state_of(int fd)
@@ -128,57 +217,114 @@ static unsigned char state_of(int fd)
     socklen_t size = sizeof(info);
 
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ||
-        info.tcpi_state >= STATES)
+        info.tcpi_state >= SOCKET_STATES)
         return 0;
     return info.tcpi_state;
 }
 
-/* Did the kernel keep a value that it can show, but not take the new one? */
-static bool is_refused(const struct row *row, const struct keepalive *wanted)
+/* The row of keepalive_options that a value is for. */
+static int row_of(const struct keepalive_value *value)
+{
+    int row = 0;
+
+    while (keepalive_options[row].level != value->level ||
+           keepalive_options[row].option != value->option)
+        row++;
+    return row;
+}
+
+/* Was a value wanted that the socket does not have now? */
+static bool is_refused(const struct socket_row *row,
+                       const struct keepalive *wanted)
 {
     for (int i = 0; i < wanted->count; i++)
-        for (int j = 0; j < KEEPALIVE_OPTIONS; j++)
-            if (keepalive_options[j].level == wanted->values[i].level &&
-                keepalive_options[j].option == wanted->values[i].option &&
-                row->after[j] != UNKNOWN &&
-                row->after[j] != wanted->values[i].value)
-                return true;
+        if (row->after[row_of(&wanted->values[i])] != wanted->values[i].value)
+            return true;
     return false;
 }
 
-/* Fills a row from the socket, and sets what is wanted of it. */
-static void visit(struct row *row, int socket, const struct keepalive *wanted)
+/* Sets what is wanted, or with --dry-run only says so. */
+static void set_values(struct scan *scan, struct socket_row *row, int socket)
 {
-    struct stat status;
+    const struct keepalive *wanted = &scan->request->wanted;
 
-    if (fstat(socket, &status) == 0)
-        row->inode = status.st_ino;
-    row->state = state_of(socket);
-    read_address(socket, getsockname, row->local);
-    read_address(socket, getpeername, row->remote);
-    read_values(socket, row->before);
+    memcpy(row->after, row->before, sizeof(row->after));
+    if (wanted->count == 0)
+        return;
+    if (scan->request->dry_run) {
+        for (int i = 0; i < wanted->count; i++)
+            row->after[row_of(&wanted->values[i])] = wanted->values[i].value;
+        return;
+    }
     keepalive_apply(wanted, socket);
     read_values(socket, row->after);
+    if (is_refused(row, wanted))
+        worsen(scan, PROCESS_REFUSED);
 }
 
-static bool is_tcp(int fd)
+/* Finds the network namespace of a socket, which need not be the process's. */
+static size_t find_network(struct scan *scan, int socket, int pid)
 {
-    return keepalive_is_tcp(value_of(fd, SOL_SOCKET, SO_DOMAIN),
-                            value_of(fd, SOL_SOCKET, SO_TYPE),
-                            value_of(fd, SOL_SOCKET, SO_PROTOCOL));
+    struct network network = {0, -1, pid, false};
+    socklen_t size = sizeof(network.cookie);
+    struct network *list;
+
+    if (getsockopt(socket, SOL_SOCKET, NETWORK_COOKIE, &network.cookie, &size) <
+        0)
+        network.cookie = 0;
+    for (size_t i = 0; i < scan->network_count; i++)
+        if (network.cookie != 0 ? scan->networks[i].cookie == network.cookie
+                                : scan->networks[i].pid == pid)
+            return i;
+    network.fd = ioctl(socket, NETWORK_OF_SOCKET);
+    list = realloc(scan->networks,
+                   (scan->network_count + 1) * sizeof(*scan->networks));
+    if (list == NULL)
+        err(STATUS_FAILED, NULL);
+    scan->networks = list;
+    scan->networks[scan->network_count] = network;
+    return scan->network_count++;
 }
 
-/* Does the link in /proc/PID/fd name a socket? */
-static bool is_socket(int directory, const char *name)
+static bool is_wanted(const struct scan *scan, const struct socket_row *row)
 {
-    char target[sizeof("socket:") - 1];
-    ssize_t length = readlinkat(directory, name, target, sizeof(target));
+    return !scan->request->missing ||
+           (row->connection && row->before[SWITCH] == 0);
+}
 
-    /* Where that is not permitted, pidfd_getfd() is to say so. */
-    if (length < 0)
-        return errno != ENOENT;
-    return length == sizeof(target) &&
-           memcmp(target, "socket:", sizeof(target)) == 0;
+/* Reads a socket, sets it, and makes it a row. One that is no TCP socket or is
+ * not asked for is remembered, so that it is not fetched again. */
+static void visit(struct scan *scan, struct socket_row *row, int socket)
+{
+    int protocol = value_of(socket, SOL_SOCKET, SO_PROTOCOL);
+    bool near = false;
+    bool far = false;
+    int family = AF_UNSPEC;
+
+    if ((protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) &&
+        value_of(socket, SOL_SOCKET, SO_TYPE) == SOCK_STREAM)
+        family = read_address(socket, getsockname, row->local, &near);
+    if (family == AF_INET || family == AF_INET6) {
+        row->state = state_of(socket);
+        row->remote[0] = '\0';
+        if (row->state != LISTEN && row->state != CLOSED)
+            read_address(socket, getpeername, row->remote, &far);
+        read_values(socket, row->before);
+        memcpy(row->after, row->before, sizeof(row->after));
+        row->connection = row->remote[0] != '\0' && !(near && far);
+        scan->table->connections += row->connection;
+        scan->table->missing += row->connection && row->before[SWITCH] == 0;
+        row->shown = is_wanted(scan, row);
+        if (row->shown)
+            set_values(scan, row, socket);
+        if (row->shown && row->after[SWITCH] == 1 && row->remote[0] != '\0') {
+            row->network = find_network(scan, socket, row->pid);
+            scan->networks[row->network].busy = true;
+            row->timed = true;
+        }
+        scan->table->shown += row->shown;
+    }
+    add_row(scan, row);
 }
 
 static bool has_ended(int process)
@@ -188,60 +334,456 @@ static bool has_ended(int process)
     return poll(&end, 1, 0) == 1;
 }
 
-static int gone(int pid)
+/* A process that ended meanwhile is no news when all are looked at. */
+static void note_gone(struct scan *scan, int pid)
 {
+    if (scan->request->all)
+        return;
     warnx("%d: the process has ended", pid);
-    return PROCESS_GONE;
+    worsen(scan, PROCESS_GONE);
 }
 
-static int forbidden(int pid, int error)
+/* CAP_SYS_PTRACE, see capabilities(7) */
+static bool may_trace(void)
 {
-    warnx("%d: %s; this takes root, or the same user and permission to "
-          "ptrace (kernel.yama.ptrace_scope)",
-          pid, strerror(error));
-    return PROCESS_FORBIDDEN;
+    char text[4096];
+    const char *line;
+
+    return read_below(AT_FDCWD, "/proc/self/status", text, sizeof(text)) &&
+           (line = strstr(text, "\nCapEff:")) != NULL &&
+           (strtoull(line + 8, NULL, 16) >> 19 & 1) != 0;
 }
 
-/* Every TCP socket in a directory of descriptors becomes a row. */
-static int visit_all(struct table *table, int pid, int process, DIR *directory,
-                     const struct keepalive *wanted)
+/* Why a process is out of reach, for an error of the kernel. */
+static const char *explain_reach(int error)
+{
+    if (error == ENOSYS)
+        return "it takes Linux 5.6";
+    if (error == EMFILE || error == ENFILE)
+        return "see ulimit -n";
+    if (error != EPERM && error != EACCES)
+        return "it cannot be looked at";
+    if (geteuid() != 0)
+        return "it takes root, or the same user and permission to ptrace "
+               "(kernel.yama.ptrace_scope)";
+    return may_trace() ? "a security module or a user namespace is in the way"
+                       : "it takes the capability CAP_SYS_PTRACE, with Docker "
+                         "--cap-add=SYS_PTRACE";
+}
+
+static void note_forbidden(struct scan *scan, int pid, int error)
+{
+    worsen(scan, PROCESS_FORBIDDEN);
+    if (scan->request->all && (error == EPERM || error == EACCES))
+        scan->out_of_reach++;
+    else
+        warnx("%d: %s; %s", pid, strerror(error), explain_reach(error));
+}
+
+/* The inode in a link of /proc/PID/fd if it names a socket; 0 if not, and
+ * UNKNOWN_INODE if that is not permitted: pidfd_getfd() is to say so. */
+#define UNKNOWN_INODE ((ino_t)-1)
+static ino_t read_link(int directory, const char *name)
+{
+    char target[64];
+    ssize_t length = readlinkat(directory, name, target, sizeof(target) - 1);
+
+    if (length < 0)
+        return errno == ENOENT ? 0 : UNKNOWN_INODE;
+    target[length] = '\0';
+    return strncmp(target, "socket:[", 8) == 0 ? strtoul(target + 8, NULL, 10)
+                                               : 0;
+}
+
+/* Visits the sockets in one table of descriptors. */
+static void visit_table(struct scan *scan, struct socket_row *model,
+                        int process, DIR *list)
 {
     struct dirent *entry;
-    int status = 0;
+    int failed = 0;
 
-    while ((entry = readdir(directory)) != NULL) {
-        int number = (int)strtol(entry->d_name, NULL, 10);
-        struct row *row;
+    while ((entry = readdir(list)) != NULL) {
+        struct socket_row row = *model;
+        struct socket_row *known;
         int socket;
 
-        if (entry->d_name[0] == '.' ||
-            !is_socket(dirfd(directory), entry->d_name))
+        if (entry->d_name[0] == '.')
             continue;
-        socket = (int)syscall(SYS_pidfd_getfd, process, number, 0);
-        if (socket < 0) {
-            if (errno == EBADF) /* closed meanwhile */
-                continue;
-            return errno == ESRCH ? gone(pid) : forbidden(pid, errno);
+        row.inode = read_link(dirfd(list), entry->d_name);
+        if (row.inode == 0)
+            continue;
+        known = find_row(scan, row.inode);
+        if (known != NULL) {
+            known->others += known->last_pid != row.pid;
+            known->last_pid = row.pid;
+            continue;
         }
-        if (!is_tcp(socket)) {
+        row.fd = (int)strtol(entry->d_name, NULL, 10);
+        socket = (int)syscall(SYS_pidfd_getfd, process, row.fd, 0);
+        if (socket >= 0) {
+            visit(scan, &row, socket);
             close(socket);
-            continue;
-        }
-        row = add_row(table);
-        if (row != NULL) {
-            row->pid = pid;
-            row->fd = number;
-            visit(row, socket, wanted);
-            if (is_refused(row, wanted))
-                status = PROCESS_REFUSED;
-        }
-        close(socket);
-        if (row == NULL) {
-            warn(NULL);
-            return STATUS_FAILED;
+        } else if (errno == ESRCH) {
+            note_gone(scan, row.pid);
+            return;
+        } else if (errno != EBADF) { /* that one was closed meanwhile */
+            failed = errno;
         }
     }
-    return has_ended(process) ? gone(pid) : status;
+    if (failed != 0)
+        note_forbidden(scan, model->pid, failed);
+    else if (has_ended(process))
+        note_gone(scan, model->pid);
+}
+
+/* Do two threads share their descriptors? Then those are read once. */
+static bool share_descriptors(struct scan *scan, int one, int other)
+{
+    long order = syscall(SYS_kcmp, one, other, KCMP_FILES, 0, 0);
+
+    if (order < 0 && errno == ENOSYS && !scan->kcmp_missing) {
+        scan->kcmp_missing = true;
+        warnx("this kernel has no kcmp(2): threads with descriptors of their "
+              "own are left out");
+    }
+    return order <= 0;
+}
+
+/* Visits the descriptors of one thread, as they are not its process's. */
+static void visit_thread(struct scan *scan, struct socket_row *model, int tasks,
+                         int thread)
+{
+    char path[32];
+    int process = (int)syscall(SYS_pidfd_open, thread, ONE_THREAD);
+    int descriptors;
+    DIR *list;
+
+    snprintf(path, sizeof(path), "%d/fd", thread);
+    if (process < 0) {
+        if (errno == EINVAL) {
+            warnx("%d: its thread %d has descriptors of its own; to see their "
+                  "sockets takes Linux 6.9",
+                  model->pid, thread);
+            worsen(scan, PROCESS_FORBIDDEN);
+        }
+        return; /* else it has ended */
+    }
+    descriptors = open_below(tasks, path, O_DIRECTORY);
+    list = descriptors < 0 ? NULL : fdopendir(descriptors);
+    if (list != NULL) {
+        visit_table(scan, model, process, list);
+        closedir(list);
+    }
+    close(process);
+}
+
+/* Visits the threads that have descriptors of their own; all of them, each
+ * table once, where the main thread has ended and has none any more. */
+static void visit_threads(struct scan *scan, struct socket_row *model,
+                          int directory, bool main_ended)
+{
+    int tasks = open_below(directory, "task", O_DIRECTORY);
+    int copy = tasks < 0 ? -1 : dup(tasks);
+    DIR *list = copy < 0 ? NULL : fdopendir(copy);
+    int seen[64]; /* a thread of each table */
+    int count = 0;
+    struct dirent *entry;
+
+    if (!main_ended)
+        seen[count++] = model->pid;
+    while (list != NULL && (entry = readdir(list)) != NULL) {
+        int thread = (int)strtol(entry->d_name, NULL, 10);
+        bool known = thread <= 0 || thread == model->pid;
+
+        for (int i = 0; i < count && !known; i++)
+            known = share_descriptors(scan, seen[i], thread);
+        if (known)
+            continue;
+        if (count < (int)(sizeof(seen) / sizeof(*seen)))
+            seen[count++] = thread;
+        visit_thread(scan, model, tasks, thread);
+    }
+    if (list != NULL)
+        closedir(list);
+    if (tasks >= 0)
+        close(tasks);
+}
+
+/*
+ * /proc may be that of another pid namespace; then a number there and a pidfd
+ * are two processes. The pidfd's number in /proc tells.
+ */
+static bool is_same_process(int process, int pid)
+{
+    char path[64];
+    char text[512];
+    int number;
+
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", process);
+    if (!read_below(AT_FDCWD, path, text, sizeof(text)))
+        return false;
+    number = find_number(text, "\nPid:");
+    return number == 0 || number == pid;
+}
+
+/*
+ * The groups of cgroup v1 by which traffic is classed: a socket that is fetched
+ * gets the class of the one who fetches it, see pidfd_getfd(2). So the
+ * process's groups are joined before.
+ */
+struct traffic_group {
+    char controllers[64];
+    char path[PATH_MAX];
+};
+
+/* The lines of net_cls and net_prio. Returns their number, at most two. */
+static int read_groups(int directory, const char *name,
+                       struct traffic_group groups[2])
+{
+    int fd = open_below(directory, name, 0);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    char line[PATH_MAX + 128];
+    int count = 0;
+
+    while (file != NULL && count < 2 &&
+           fgets(line, sizeof(line), file) != NULL) {
+        char *controllers = strchr(line, ':');
+        char *path = controllers == NULL ? NULL : strchr(controllers + 1, ':');
+
+        if (path == NULL || (strstr(controllers, "net_cls") == NULL &&
+                             strstr(controllers, "net_prio") == NULL))
+            continue;
+        *path++ = '\0';
+        path[strcspn(path, "\n")] = '\0';
+        snprintf(groups[count].controllers, sizeof(groups->controllers), "%s",
+                 controllers + 1);
+        snprintf(groups[count].path, sizeof(groups->path), "%s", path);
+        count++;
+    }
+    if (file != NULL)
+        fclose(file);
+    return count;
+}
+
+/* Joins a group of this hierarchy. False if it cannot be found or joined. */
+static bool join_group(const struct traffic_group *group)
+{
+    FILE *mounts = fopen("/proc/self/mounts", "re");
+    char line[PATH_MAX];
+    char path[2 * PATH_MAX];
+    bool done = false;
+
+    while (mounts != NULL && !done &&
+           fgets(line, sizeof(line), mounts) != NULL) {
+        char *rest = line;
+        const char *place;
+        const char *type;
+        const char *options;
+        int fd;
+
+        strtok_r(line, " ", &rest);
+        place = strtok_r(NULL, " ", &rest);
+        type = strtok_r(NULL, " ", &rest);
+        options = strtok_r(NULL, " ", &rest);
+        if (place == NULL || type == NULL || options == NULL ||
+            strcmp(type, "cgroup") != 0 ||
+            strstr(options, group->controllers) == NULL)
+            continue;
+        snprintf(path, sizeof(path), "%s%s/cgroup.procs", place, group->path);
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        done = fd >= 0 && write(fd, "0", 1) == 1;
+        if (fd >= 0)
+            close(fd);
+    }
+    if (mounts != NULL)
+        fclose(mounts);
+    return done;
+}
+
+/* Makes our traffic groups those of the process. */
+static bool join_groups(int directory)
+{
+    static struct traffic_group ours[2];
+    static int our_count = -1;
+    struct traffic_group theirs[2];
+    int count;
+
+    if (our_count < 0)
+        our_count = read_groups(AT_FDCWD, "/proc/self/cgroup", ours);
+    if (our_count == 0)
+        return true;
+    count = read_groups(directory, "cgroup", theirs);
+    for (int i = 0; i < count && i < our_count; i++) {
+        if (strcmp(ours[i].path, theirs[i].path) == 0)
+            continue;
+        if (!join_group(&theirs[i]))
+            return false;
+        ours[i] = theirs[i];
+    }
+    return true;
+}
+
+/* A kernel thread has no descriptors, and no process that is out of reach. */
+static bool is_kernel_thread(int directory)
+{
+    char text[1024];
+    const char *rest;
+
+    if (!read_below(directory, "stat", text, sizeof(text)) ||
+        (rest = strrchr(text, ')')) == NULL)
+        return false;
+    /* the name may hold anything, so from its end: the flags are the seventh */
+    for (int i = 0; i < 7 && rest != NULL; i++)
+        rest = strchr(rest + 1, ' ');
+    return rest != NULL && (strtoul(rest, NULL, 10) & KERNEL_THREAD) != 0;
+}
+
+/* How many threads, and the state of the main one. */
+static bool read_threads(int directory, int *count, bool *main_ended)
+{
+    char text[4096];
+    const char *state;
+
+    if (!read_below(directory, "status", text, sizeof(text)))
+        return false;
+    state = strstr(text, "\nState:");
+    *count = find_number(text, "\nThreads:");
+    *main_ended = state != NULL && state[7 + strspn(state + 7, "\t ")] == 'Z';
+    return true;
+}
+
+/* Visits a process that is there, by its directory in /proc. */
+static void visit_process(struct scan *scan, int pid, int process,
+                          int directory)
+{
+    struct socket_row model = {.pid = pid, .last_pid = pid, .next = UNKNOWN};
+    int descriptors = open_below(directory, "fd", O_DIRECTORY);
+    DIR *list = descriptors < 0 ? NULL : fdopendir(descriptors);
+    int error = errno;
+    bool main_ended = false;
+    int threads = 1;
+
+    /* A process that is there now was there all the time, so the directory is
+     * its own and not that of another that got its number. */
+    if (has_ended(process)) {
+        note_gone(scan, pid);
+    } else if (list == NULL) {
+        if (!is_kernel_thread(directory))
+            note_forbidden(scan, pid, error);
+    } else if (!join_groups(directory)) {
+        warnx("%d: left out, as looking would take the class of its traffic "
+              "away (net_cls, net_prio) and its group cannot be joined",
+              pid);
+        worsen(scan, PROCESS_FORBIDDEN);
+    } else {
+        read_below(directory, "comm", model.name, sizeof(model.name));
+        model.name[strcspn(model.name, "\n")] = '\0';
+        if (!read_threads(directory, &threads, &main_ended))
+            threads = 1;
+        if (!main_ended)
+            visit_table(scan, &model, process, list);
+        if (threads > 1)
+            visit_threads(scan, &model, directory, main_ended);
+    }
+    if (list != NULL)
+        closedir(list);
+}
+
+static void add_process(struct scan *scan, int pid)
+{
+    char path[sizeof("/proc/2147483647")];
+    int process = (int)syscall(SYS_pidfd_open, pid, 0);
+    int directory;
+
+    if (process < 0) {
+        if (errno == ESRCH && scan->request->all)
+            return;
+        if (errno == ESRCH)
+            warn("%d", pid);
+        else
+            warnx("%d: %s; %s", pid, strerror(errno), explain_reach(errno));
+        worsen(scan, errno == ESRCH ? PROCESS_GONE : STATUS_FAILED);
+        return;
+    }
+    snprintf(path, sizeof(path), "/proc/%d", pid);
+    directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0 && has_ended(process))
+        note_gone(scan, pid);
+    else if (directory < 0)
+        note_forbidden(scan, pid, errno);
+    else if (!is_same_process(process, pid))
+        errx(STATUS_FAILED,
+             "/proc is that of another pid namespace; mount that of this one "
+             "(unshare --mount-proc, nsenter -m)");
+    else
+        visit_process(scan, pid, process, directory);
+    if (directory >= 0)
+        close(directory);
+    close(process);
+}
+
+/* Adds every process, or every one of a name. Returns how many there were. */
+static int add_processes(struct scan *scan, const char *name)
+{
+    DIR *list = opendir("/proc");
+    struct dirent *entry;
+    int count = 0;
+
+    if (list == NULL)
+        err(STATUS_FAILED, "/proc");
+    while ((entry = readdir(list)) != NULL) {
+        int pid = (int)strtol(entry->d_name, NULL, 10);
+        char path[sizeof(entry->d_name) + 8];
+        char comm[64];
+
+        if (pid <= 0)
+            continue;
+        snprintf(path, sizeof(path), "%s/comm", entry->d_name);
+        if (name != NULL &&
+            (!read_below(dirfd(list), path, comm, sizeof(comm)) ||
+             comm[strcspn(comm, "\n")] != '\n' ||
+             strncmp(comm, name, strcspn(comm, "\n")) != 0 ||
+             strnlen(name, COMM) != strcspn(comm, "\n")))
+            continue;
+        add_process(scan, pid);
+        count++;
+    }
+    closedir(list);
+    if (count == 0 && name == NULL)
+        errx(STATUS_FAILED, "/proc has no processes: it is not mounted");
+    return count;
+}
+
+/* The process of a number, which may be that of one of its threads; 0 for none.
+ */
+static int process_of(const char *number)
+{
+    char path[64];
+    char text[4096];
+
+    snprintf(path, sizeof(path), "/proc/%.20s/status", number);
+    if (!read_below(AT_FDCWD, path, text, sizeof(text)))
+        return 0;
+    return find_number(text, "\nTgid:");
+}
+
+static void add_operand(struct scan *scan, const char *operand)
+{
+    bool number = operand[strspn(operand, "0123456789")] == '\0';
+    char *end;
+    long pid = strtol(operand, &end, 10);
+    int process;
+
+    if (*operand == '\0' || (number && (pid < 1 || pid > INT_MAX))) {
+        warnx("'%s' is not the number of a process", make_printable(operand));
+        worsen(scan, STATUS_FAILED);
+    } else if (number) {
+        process = process_of(operand);
+        add_process(scan, process > 0 ? process : (int)pid);
+    } else if (add_processes(scan, operand) == 0) {
+        warnx("%s: no process has this name", make_printable(operand));
+        worsen(scan, PROCESS_GONE);
+    }
 }
 
 /* A keepalive timer that runs. */
@@ -288,11 +830,10 @@ static bool read_timer(char *line, struct timer *timer)
     return true;
 }
 
-/* Adds the timers in one of the two files of the process's network. */
-static void read_timers(struct timers *timers, int directory, const char *name)
+/* Adds the timers in one of the two files. */
+static void read_timers(struct timers *timers, const char *path)
 {
-    int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    FILE *file = fopen(path, "re");
     struct timer timer;
     char *line = NULL;
     size_t size = 0;
@@ -307,7 +848,7 @@ static void read_timers(struct timers *timers, int directory, const char *name)
 
             list = realloc(timers->list, room * sizeof(*list));
             if (list == NULL)
-                break;
+                err(STATUS_FAILED, NULL);
             timers->list = list;
             timers->room = room;
         }
@@ -318,239 +859,121 @@ static void read_timers(struct timers *timers, int directory, const char *name)
         fclose(file);
 }
 
-/* Fills in the time to the next probe, from row `first` on. */
-static void add_timers(struct table *table, size_t first, int directory)
+/* Reads the timers of a network namespace: from inside, if it can be entered,
+ * else by a process in it. */
+static void read_network(struct timers *timers, const struct network *network)
 {
+    static const char *const names[] = {"tcp", "tcp6"};
+    int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    bool entered =
+        own >= 0 && network->fd >= 0 && setns(network->fd, CLONE_NEWNET) == 0;
+    char path[64];
+
+    for (int i = 0; i < 2; i++) {
+        if (entered)
+            snprintf(path, sizeof(path), "/proc/thread-self/net/%s", names[i]);
+        else
+            snprintf(path, sizeof(path), "/proc/%d/net/%s", network->pid,
+                     names[i]);
+        read_timers(timers, path);
+    }
+    if (entered && setns(own, CLONE_NEWNET) < 0)
+        err(STATUS_FAILED, "the way back to the own network namespace");
+    if (own >= 0)
+        close(own);
+}
+
+/* Fills in the time to the next probe. Each network namespace is read once, and
+ * only if a socket there can have a timer. */
+static void add_timers(struct scan *scan)
+{
+    struct socket_table *table = scan->table;
     struct timers timers = {0};
 
-    read_timers(&timers, directory, "net/tcp");
-    read_timers(&timers, directory, "net/tcp6");
+    for (size_t i = 0; i < scan->network_count; i++) {
+        if (scan->networks[i].busy)
+            read_network(&timers, &scan->networks[i]);
+        if (scan->networks[i].fd >= 0)
+            close(scan->networks[i].fd);
+    }
     if (timers.count > 0)
         qsort(timers.list, timers.count, sizeof(*timers.list), by_inode);
-    for (size_t i = first; timers.count > 0 && i < table->count; i++) {
+    for (size_t i = 0; timers.count > 0 && i < table->count; i++) {
         struct timer wanted = {table->rows[i].inode, 0};
-        const struct timer *timer = bsearch(&wanted, timers.list, timers.count,
-                                            sizeof(wanted), by_inode);
+        const struct timer *timer;
 
+        if (!table->rows[i].timed)
+            continue;
+        timer = bsearch(&wanted, timers.list, timers.count, sizeof(wanted),
+                        by_inode);
         if (timer != NULL)
             table->rows[i].next = timer->ticks;
     }
     free(timers.list);
 }
 
-/* The sockets of a process that is there. Returns a status. */
-static int read_process(struct table *table, int pid, int process,
-                        const struct keepalive *wanted)
+/* With an idle time below the interval the first probe alone comes in time. */
+static void hint_at_interval(const struct keepalive *wanted)
 {
-    size_t first = table->count;
-    char path[sizeof("/proc/2147483647")];
-    int directory;
-    int descriptors;
-    DIR *list;
-    int status;
+    char text[32];
+    int idle = 0;
+    int interval = 0;
 
-    snprintf(path, sizeof(path), "/proc/%d", pid);
-    directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0)
-        return has_ended(process) ? gone(pid) : forbidden(pid, errno);
-    descriptors = openat(directory, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    list = descriptors < 0 ? NULL : fdopendir(descriptors);
-    /* A process that is there now was there all the time, so the directories
-     * are its own and not those of another that got its number. */
-    if (has_ended(process))
-        status = gone(pid);
-    else if (list == NULL)
-        status = forbidden(pid, errno);
-    else
-        status = visit_all(table, pid, process, list, wanted);
-    if (table->count > first)
-        add_timers(table, first, directory);
-    if (list != NULL)
-        closedir(list);
-    close(directory);
-    return status;
+    for (int i = 0; i < wanted->count; i++) {
+        int row = row_of(&wanted->values[i]);
+
+        if (row == IDLE)
+            idle = wanted->values[i].value;
+        else if (row == INTERVAL)
+            return;
+    }
+    if (idle > 0 &&
+        read_below(AT_FDCWD, "/proc/sys/net/ipv4/tcp_keepalive_intvl", text,
+                   sizeof(text)))
+        interval = (int)strtol(text, NULL, 10);
+    if (interval > idle)
+        warnx("--idle: after a probe the next comes no sooner than the "
+              "interval, which is the system's %d seconds; give it with -i",
+              interval);
 }
 
-static int add_process(struct table *table, const char *name,
-                       const struct keepalive *wanted)
+static void print_summary(const struct scan *scan)
 {
-    char *end;
-    long pid = strtol(name, &end, 10);
-    int process;
-    int status;
+    const struct socket_table *table = scan->table;
+    bool set = scan->request->wanted.count > 0 && !scan->request->dry_run;
 
-    if (*name < '0' || *name > '9' || *end != '\0' || pid < 1 ||
-        pid > INT_MAX) {
-        warnx("'%s' is not the number of a process", name);
-        return STATUS_FAILED;
-    }
-    process = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
-    if (process < 0) {
-        status = errno == ESRCH ? PROCESS_GONE : STATUS_FAILED;
-        warn("%ld", pid);
-        return status;
-    }
-    status = read_process(table, (int)pid, process, wanted);
-    close(process);
-    return status;
+    if (scan->out_of_reach > 0)
+        warnx("%d process%s out of reach; %s", scan->out_of_reach,
+              scan->out_of_reach == 1 ? " is" : "es are",
+              geteuid() == 0 ? explain_reach(EPERM) : "run it as root");
+    if (scan->request->missing)
+        warnx("%zu of %zu connections %s not kept alive", table->missing,
+              table->connections, set ? "were" : "are");
+    else if (table->shown == 0 && scan->status == 0)
+        warnx("no TCP socket");
 }
 
-/* How a value is shown. */
-static void show_value(char text[CELL], int row, int value, bool json)
+int show_sockets(const struct socket_request *request, char *const operands[],
+                 int count)
 {
-    static const char *const words[2][2] = {{"off", "on"}, {"false", "true"}};
-    int scale = keepalive_options[row].scale;
+    struct socket_table table = {0};
+    struct scan scan = {.request = request, .table = &table};
 
-    if (value == UNKNOWN)
-        snprintf(text, CELL, "%s", json ? "null" : "-");
-    else if (row == SWITCH)
-        snprintf(text, CELL, "%s", words[json][value != 0]);
-    else
-        snprintf(text, CELL, "%.*f", value % scale == 0 ? 0 : 3,
-                 (double)value / scale);
-}
-
-static void show_next(char text[CELL], const struct row *row, bool json)
-{
-    if (row->next == UNKNOWN)
-        snprintf(text, CELL, "%s", json ? "null" : "-");
-    else
-        snprintf(text, CELL, "%.1f",
-                 (double)row->next / (double)sysconf(_SC_CLK_TCK));
-}
-
-enum {
-    PID,
-    DESCRIPTOR,
-    LOCAL,
-    REMOTE,
-    STATE,
-    VALUES,
-    NEXT = VALUES + KEEPALIVE_OPTIONS,
-    CELLS
-};
-
-static void show_row(char cells[CELLS][CELL], const struct row *row)
-{
-    snprintf(cells[PID], CELL, "%d", row->pid);
-    snprintf(cells[DESCRIPTOR], CELL, "%d", row->fd);
-    snprintf(cells[LOCAL], CELL, "%s", row->local);
-    snprintf(cells[REMOTE], CELL, "%s",
-             row->remote[0] != '\0' ? row->remote : "-");
-    snprintf(cells[STATE], CELL, "%s", states[row->state]);
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
-        const char *name;
-        int option = find_column(i, &name);
-        bool changed = row->before[option] != row->after[option];
-        char before[CELL];
-        char after[CELL];
-
-        show_value(after, option, row->after[option], false);
-        show_value(before, option, row->before[option], false);
-        snprintf(cells[VALUES + i], CELL, "%.20s%s%.20s", changed ? before : "",
-                 changed ? "->" : "", after);
-    }
-    show_next(cells[NEXT], row, false);
-}
-
-/* The last column is not padded. */
-static void print_cells(char cells[CELLS][CELL], const int widths[CELLS])
-{
-    for (int i = 0; i < CELLS - 1; i++)
-        printf("%-*s  ", widths[i], cells[i]);
-    puts(cells[CELLS - 1]);
-}
-
-static void print_table(const struct table *table)
-{
-    char heads[CELLS][CELL] = {"pid", "fd", "local", "remote", "state"};
-    char cells[CELLS][CELL];
-    int widths[CELLS];
-
-    if (table->count == 0)
-        return;
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
-        const char *name;
-
-        find_column(i, &name);
-        snprintf(heads[VALUES + i], CELL, "%s", name);
-    }
-    snprintf(heads[NEXT], CELL, "next");
-    for (int i = 0; i < CELLS; i++)
-        widths[i] = (int)strlen(heads[i]);
-    for (size_t row = 0; row < table->count; row++) {
-        show_row(cells, &table->rows[row]);
-        for (int i = 0; i < CELLS; i++)
-            if (widths[i] < (int)strlen(cells[i]))
-                widths[i] = (int)strlen(cells[i]);
-    }
-    print_cells(heads, widths);
-    for (size_t row = 0; row < table->count; row++) {
-        show_row(cells, &table->rows[row]);
-        print_cells(cells, widths);
-    }
-}
-
-/* Nothing here needs quoting: numbers, addresses and the words above. */
-static void print_json_row(const struct row *row, bool changes)
-{
-    const char *comma = "";
-    char text[CELL];
-
-    printf("{\"pid\": %d, \"fd\": %d, \"local\": \"%s\", \"remote\": ",
-           row->pid, row->fd, row->local);
-    printf(row->remote[0] != '\0' ? "\"%s\"" : "null%s", row->remote);
-    printf(", \"state\": \"%s\"", states[row->state]);
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
-        const char *name;
-        int option = find_column(i, &name);
-
-        show_value(text, option, row->after[option], true);
-        printf(", \"%s\": %s", name, text);
-    }
-    show_next(text, row, true);
-    printf(", \"next\": %s", text);
-    if (changes)
-        printf(", \"before\": {");
-    for (int i = 0; changes && i < KEEPALIVE_OPTIONS; i++) {
-        const char *name;
-        int option = find_column(i, &name);
-
-        if (row->before[option] == row->after[option])
-            continue;
-        show_value(text, option, row->before[option], true);
-        printf("%s\"%s\": %s", comma, name, text);
-        comma = ", ";
-    }
-    printf(changes ? "}}" : "}");
-}
-
-static void print_json(const struct table *table, bool changes)
-{
-    putchar('[');
-    for (size_t i = 0; i < table->count; i++) {
-        printf(i == 0 ? "\n" : ",\n");
-        print_json_row(&table->rows[i], changes);
-    }
-    puts("\n]");
-}
-
-int show_processes(char *const pids[], int count,
-                   const struct keepalive *wanted, bool json)
-{
-    struct table table = {0};
-    int worst = 0;
-
-    for (int i = 0; i < count; i++) {
-        int status = add_process(&table, pids[i], wanted);
-
-        if (worst < status)
-            worst = status;
-    }
-    if (json)
-        print_json(&table, wanted->count > 0);
-    else
-        print_table(&table);
+    if (request->wanted.count > 0)
+        hint_at_interval(&request->wanted);
+    if (request->all)
+        add_processes(&scan, NULL);
+    for (int i = 0; i < count; i++)
+        add_operand(&scan, operands[i]);
+    add_timers(&scan);
+    print_sockets(&table, request);
+    fflush(stdout);
+    print_summary(&scan);
+    if (request->missing && table.missing > 0 &&
+        (request->wanted.count == 0 || request->dry_run))
+        worsen(&scan, SOCKETS_MISSING);
     free(table.rows);
-    return worst;
+    free(scan.slots);
+    free(scan.networks);
+    return scan.status;
 }
