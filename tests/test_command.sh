@@ -6,35 +6,37 @@ need objcopy readelf python3
 
 # The flags and what they stand for
 # shellcheck disable=SC2016
-settings='echo "$KEEPALIVE ${KEEPCNT-} ${KEEPIDLE-} ${KEEPINTVL-}" \
+settings='echo "${KEEPALIVE-} ${KEEPCNT-} ${KEEPIDLE-} ${KEEPINTVL-}" \
     ${KEEPTIMEOUT-}'
 while IFS='|' read -r flags expected; do
     # shellcheck disable=SC2086
     expect "keepalive $flags" "$expected" \
         "$("$COMMAND" $flags sh -c "$settings" 2>&1)"
 done <<'END'
-|on   
--t 60|on  60 
--t60 -i 7 -c 3|on 3 60 7
---idle 60 --interval 7 --count 3|on 3 60 7
---idle=32767 --interval=1 --count=127|on 127 32767 1
--t 60 -t 61|on  61 
--u 5|on    5
--t 4m -i 30s -u 1h|on  4m 30s 1h
---timeout 2147483|on    2147483
+|   
+-t 60|  60 
+-t60 -i 7 -c 3| 3 60 7
+--idle 60 --interval 7 --count 3| 3 60 7
+--idle=32767 --interval=1 --count=127| 127 32767 1
+-t 60 -t 61|  61 
+-u 5|    5
+-t 4m -i 30s -u 1h|  4m 30s 1h
+--timeout 2147483|    2147483
 -f|force   
 --force -t 60|force  60 
 --off --force|force   
 -o|off   
 --off -t 60|off  60 
--t 60 --|on  60 
+-t 60 --|  60 
 END
 expect 'a long number' 60 "$("$COMMAND" -t "$(printf %099d 60)" "$show" |
     sed -n 's/TCP_KEEPIDLE *= //p')"
-expect 'the environment has the rest, but not its KEEPALIVE=off' 'on 5 60 ' \
+expect 'the environment has the rest, but not its KEEPALIVE=off' ' 5 60 ' \
     "$(KEEPALIVE=off KEEPCNT=5 KEEPIDLE=9 "$COMMAND" -t 60 sh -c "$settings")"
 expect 'the environment has force' 'FORCE   ' \
     "$(KEEPALIVE=FORCE "$COMMAND" sh -c "$settings")"
+expect "another program's KEEPALIVE" '65   ' \
+    "$(KEEPALIVE=65 "$COMMAND" sh -c "$settings")"
 expect 'the command has flags of its own' '-t 5 --off' \
     "$("$COMMAND" echo -t 5 --off)"
 expect 'its sockets' 'SO_KEEPALIVE is ON
@@ -51,6 +53,7 @@ while IFS='|' read -r flags expected; do
     expect "keepalive $flags" "keepalive: $expected" \
         "$(echo "$said" | sed 's,^/[^:]*/keepalive:,keepalive:,')"
     [ ! -e "$tmp/run" ] || fail "keepalive $flags: runs the command"
+    rm -f "$tmp/run"
 done <<'END'
 -t 5M|--idle: '5M' is not a value from 1 to 32767 seconds
 -t 0|--idle: '0' is not a value from 1 to 32767 seconds
@@ -95,6 +98,9 @@ $other:$LIBKEEPALIVE $LIBKEEPALIVE:$other
 :$other:_${LIBKEEPALIVE}_$LIBKEEPALIVE: $LIBKEEPALIVE:$other
 $other:libc.so.6 $LIBKEEPALIVE:$other:libc.so.6
 END
+ln -s "$LIBKEEPALIVE" "$tmp/link.so"
+expect 'the library by another path' "$LIBKEEPALIVE:$other" \
+    "$(after "$tmp/link.so:$other:$(dirname "$LIBKEEPALIVE")//libkeepalive.so")"
 # shellcheck disable=SC2016
 expect 'LD_PRELOAD with --off' "$other off" "$(LD_PRELOAD=$other "$COMMAND" \
     --off sh -c 'echo "$LD_PRELOAD $KEEPALIVE"')"
@@ -179,6 +185,10 @@ script of-env '#!/usr/bin/env static'
 script of-env-strings '#!/usr/bin/env -S A=1 static -u'
 script of-env-shell '#!/usr/bin/env sh\necho it runs'
 script of-env-unknown '#!/usr/bin/env -S -uA static'
+# Commands that run others, and some that clean the environment on the way
+for name in sudo doas pkexec; do
+    cp "$tmp/bin/plain" "$tmp/bin/$name"
+done
 script no-interpreter 'echo it runs'
 script empty-interpreter '#!\necho it runs'
 script circle "#!$tmp/bin/circle"
@@ -213,11 +223,33 @@ static of-script
 static of-env
 static of-env-strings
 - of-env-shell
-- of-env-unknown
+static of-env-unknown
 static env A=1 B= static
 static env env static
-- env -u A static
+static env -u A static
 - env plain
+static env -- static
+static env -C / static
+static env -u A -C / B=1 static
+static nohup static
+static nice static
+static nice -n 1 static
+static timeout 9 static
+static timeout -k 9 -s INT 9 static
+static timeout --signal INT 9s static
+static setsid -w static
+static env nice -n 1 timeout 9 static
+- timeout 9 plain
+- nice env A=1 plain
+sudo.keepalive sudo plain
+sudo.keepalive sudo -u nobody plain
+sudo.keepalive doas plain
+sudo.keepalive pkexec plain
+sudo.keepalive env -i $tmp/bin/plain
+sudo.keepalive env -u LD_PRELOAD plain
+sudo.keepalive env --unset=LD_PRELOAD plain
+sudo.keepalive env LD_PRELOAD= plain
+sudo.keepalive nice env - $tmp/bin/plain
 neither no-interpreter
 neither empty-interpreter
 END
@@ -226,6 +258,25 @@ loader=$(readelf -lW "$tmp/bin/plain" |
     sed -n 's/.*program interpreter: \(.*\)]/\1/p')
 expect 'the loader as the command' 'it runs' \
     "$("$COMMAND" "$loader" "$tmp/bin/plain" 2>&1)"
+# Why a command does not start: one line, with the cause
+script return '#!/bin/sh\r\necho'
+script missing '#!/no/such/interpreter\n'
+script no-permission '#!/bin/sh\n'
+chmod 644 "$tmp/bin/no-permission"
+while IFS='|' read -r name expected; do
+    said=$("$COMMAND" "$tmp/bin/$name" 2>&1)
+    case $said in
+    *"
+"* | *"/$name: $expected"?*) [ "$(echo "$said" | wc -l)" = 1 ] ||
+        fail "$name: $said" ;;
+    *) fail "$name: $said" ;;
+    esac
+done <<'END'
+return|a carriage return follows its interpreter (dos2unix helps): /bin/sh
+missing|its interpreter cannot be run: /no/such/interprete
+no-permission|the file has no execute permissio
+END
+
 expect 'a circle of scripts' '126' \
     "$("$COMMAND" "$tmp/bin/circle" 2>/dev/null; echo $?)"
 
@@ -304,6 +355,9 @@ expect 'set-user-ID on a file system that is mounted nosuid' 'it runs' \
         mount -o remount,bind,nosuid "$2" &&
         exec setpriv --reuid=65534 --regid=65534 --clear-groups \
             "$1" "$2/set-user-id"' sh "$reachable" "$tmp/bin" 2>&1)"
+# Where the kernel gives no rights the library is loaded.
+expect 'set-user-ID under no_new_privs' 'it runs' \
+    "$(as_nobody --no-new-privs "$reachable" "$tmp/bin/set-user-id")"
 expect 'a set-group-ID file that is not executable by the group' 'it runs' \
     "$("$COMMAND" "$tmp/bin/locking" 2>&1)"
 expect 'a program that cannot be read' 'it runs' \

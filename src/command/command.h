@@ -67,6 +67,9 @@ bool elf_loader(const char *path, char loader[PATH_MAX]);
 
 enum { OBSTACLE = PATH_MAX + 256 };
 
+/* Says why a command could not be started, for the error of execvp(3). */
+void warn_not_started(const char *name, int error);
+
 /*
  * Would the library have no effect on this command, given as for execvp(3)?
  * Then true, with one sentence on the reason and on what to do. Scripts and

@@ -219,10 +219,7 @@ static bool preload_library(const struct library *library)
          word += strspn(word, " :")) {
         size_t length = strcspn(word, " :");
 
-        if ((strncmp(word, library->entry, length) != 0 ||
-             library->entry[length] != '\0') &&
-            (strncmp(word, library->path, length) != 0 ||
-             library->path[length] != '\0')) {
+        if (!library_is(library, word, length)) {
             *end++ = ':';
             end = mempcpy(end, word, length);
         }
@@ -234,15 +231,16 @@ static bool preload_library(const struct library *library)
     return done;
 }
 
-/* A KEEPALIVE=off in the environment is not meant for this command. */
-static bool enable_keepalive(void)
+/* A KEEPALIVE=off in the environment is not meant for this command. Any other
+ * value may be another program's, and keepalive is on with it. */
+static void enable_keepalive(void)
 {
     const char *old = getenv("KEEPALIVE");
     int value = KEEPALIVE_ON;
 
-    if (old != NULL)
-        keepalive_parse(SWITCH, old, &value);
-    return value == KEEPALIVE_FORCE || setenv("KEEPALIVE", "on", 1) == 0;
+    if (old != NULL && keepalive_parse(SWITCH, old, &value) &&
+        value == KEEPALIVE_OFF)
+        unsetenv("KEEPALIVE");
 }
 
 /* Becomes the command. Returns, with a status, only if that fails. */
@@ -262,17 +260,18 @@ static int run_command(const struct request *request)
         if (find_given(request, 'q') == NULL &&
             program_obstacle(obstacle, command, &library))
             warnx("%s", obstacle);
-        if (!preload_library(&library) || !enable_keepalive()) {
+        if (!preload_library(&library)) {
             warn(NULL);
             return STATUS_FAILED;
         }
+        enable_keepalive();
     }
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         if (request->settings[i] != NULL)
             putenv(request->settings[i]);
     execvp(command[0], command);
     status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
-    warn("%s", command[0]);
+    warn_not_started(command[0], errno);
     return status;
 }
 

@@ -9,12 +9,14 @@
 #include "command.h"
 
 #include <elf.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -26,7 +28,9 @@ enum {
     WORDS = 64,      /* words of such a line, and an end */
 };
 
-#define OUTSIDE "set its sockets from outside with 'keepalive -p PID'"
+#define OUTSIDE                                                                \
+    "set its sockets with 'keepalive -p PID', or its cgroup's with "           \
+    "'keepalive --cgroup'"
 #define SYSTEM "sysctl net.ipv4.tcp_keepalive_time if it asks for keepalive"
 
 /* What is needed of an ELF header of either class. */
@@ -91,31 +95,56 @@ static bool read_header(int fd, struct elf *elf)
     return true;
 }
 
+/* Reads a program header of either class. */
+static bool read_segment(int fd, const struct elf *elf, unsigned index,
+                         Elf64_Phdr *segment)
+{
+    uint64_t place = elf->segments + (uint64_t)index * elf->segment_size;
+    Elf32_Phdr narrow;
+
+    if (elf->class == ELFCLASS64)
+        return read_at(fd, segment, sizeof(*segment), place);
+    if (!read_at(fd, &narrow, sizeof(narrow), place))
+        return false;
+    *segment = (Elf64_Phdr){.p_type = narrow.p_type,
+                            .p_offset = narrow.p_offset,
+                            .p_filesz = narrow.p_filesz};
+    return true;
+}
+
+/* Takes a section header of either class out of the table of them. */
+static void read_section(const struct elf *elf, const char *table,
+                         unsigned index, Elf64_Shdr *section)
+{
+    const char *place = table + (size_t)index * elf->section_size;
+    Elf32_Shdr narrow;
+
+    if (elf->class == ELFCLASS64) {
+        memcpy(section, place, sizeof(*section));
+        return;
+    }
+    memcpy(&narrow, place, sizeof(narrow));
+    *section = (Elf64_Shdr){.sh_name = narrow.sh_name,
+                            .sh_offset = narrow.sh_offset,
+                            .sh_size = narrow.sh_size};
+}
+
 /*
- * The program that the kernel starts in place of this one: the loader. False
- * where there is none: a static program. What cannot be read has one called "".
+ * The program that the kernel starts instead of this one: the loader. False if
+ * there is none: a static program. What cannot be read has one called "".
  */
 static bool find_loader(int fd, const struct elf *elf, char path[PATH_MAX])
 {
     path[0] = '\0';
     for (unsigned i = 0; i < elf->segment_count; i++) {
-        uint64_t place = elf->segments + (uint64_t)i * elf->segment_size;
-        Elf64_Phdr wide;
-        Elf32_Phdr narrow;
+        Elf64_Phdr segment;
         ssize_t length;
 
-        if (elf->class == ELFCLASS64) {
-            if (!read_at(fd, &wide, sizeof(wide), place))
-                return true;
-        } else {
-            if (!read_at(fd, &narrow, sizeof(narrow), place))
-                return true;
-            wide.p_type = narrow.p_type;
-            wide.p_offset = narrow.p_offset;
-        }
-        if (wide.p_type != PT_INTERP)
+        if (!read_segment(fd, elf, i, &segment))
+            return true;
+        if (segment.p_type != PT_INTERP)
             continue;
-        length = pread(fd, path, PATH_MAX - 1, (off_t)wide.p_offset);
+        length = pread(fd, path, PATH_MAX - 1, (off_t)segment.p_offset);
         path[length > 0 ? length : 0] = '\0';
         return true;
     }
@@ -136,49 +165,78 @@ bool elf_loader(const char *path, char loader[PATH_MAX])
     return found;
 }
 
-/* The names of the sections, as an offset into the file. */
-static bool find_names(int fd, const struct elf *elf, uint64_t *offset)
-{
-    uint64_t place = elf->sections + (uint64_t)elf->names * elf->section_size;
-    Elf64_Shdr wide;
-    Elf32_Shdr narrow;
-
-    if (elf->class == ELFCLASS64) {
-        if (!read_at(fd, &wide, sizeof(wide), place))
-            return false;
-        *offset = wide.sh_offset;
-        return true;
-    }
-    if (!read_at(fd, &narrow, sizeof(narrow), place))
-        return false;
-    *offset = narrow.sh_offset;
-    return true;
-}
-
-/* Go's linker leaves one of these sections, strip(1) and dynamic linking or
- * not; each can be switched off by itself. */
-static bool is_go(int fd, const struct elf *elf)
+/* Is one of these the name of a section? */
+static bool has_section(const struct elf *elf, const char *table,
+                        const char *names, size_t size)
 {
     static const char *const marks[] = {".go.buildinfo", ".note.go.buildid"};
-    uint64_t names;
 
-    if (elf->section_count == 0 || !find_names(fd, elf, &names))
-        return false;
     for (unsigned i = 0; i < elf->section_count; i++) {
-        char name[20] = "";
-        uint32_t index; /* sh_name comes first in both classes */
+        Elf64_Shdr section;
 
-        if (!read_at(fd, &index, sizeof(index),
-                     elf->sections + (uint64_t)i * elf->section_size))
-            return false;
-        /* Short at the end of the file: the rest is zero then. */
-        if (pread(fd, name, sizeof(name) - 1, (off_t)(names + index)) < 0)
-            return false;
+        read_section(elf, table, i, &section);
         for (size_t j = 0; j < sizeof(marks) / sizeof(*marks); j++)
-            if (strcmp(name, marks[j]) == 0)
+            if (section.sh_name < size &&
+                strcmp(names + section.sh_name, marks[j]) == 0)
                 return true;
     }
     return false;
+}
+
+/*
+ * Go's linker leaves a section of its own, strip(1) and dynamic linking or not.
+ * The table of sections and their names are read by one call each.
+ */
+static bool is_go(int fd, const struct elf *elf)
+{
+    enum { MOST_NAMES = 65536 };
+    size_t size = (size_t)elf->section_count * elf->section_size;
+    size_t least =
+        elf->class == ELFCLASS64 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
+    char *table = malloc(size + MOST_NAMES + 1);
+    bool found = false;
+
+    if (table != NULL && elf->section_size >= least &&
+        elf->names < elf->section_count &&
+        read_at(fd, table, size, elf->sections)) {
+        char *names = table + size;
+        Elf64_Shdr section;
+        ssize_t length;
+
+        read_section(elf, table, elf->names, &section);
+        length =
+            pread(fd, names,
+                  section.sh_size < MOST_NAMES ? section.sh_size : MOST_NAMES,
+                  (off_t)section.sh_offset);
+        names[length > 0 ? length : 0] = '\0';
+        found = has_section(elf, table, names, length > 0 ? (size_t)length : 0);
+    }
+    free(table);
+    return found;
+}
+
+/* Does the kernel give no more rights: by no_new_privs, or in a user namespace
+ * that does not know the owner? See execve(2). */
+static bool keeps_rights(const struct stat *status)
+{
+    enum { OVERFLOW_ID = 65534 }; /* of one that has no number here */
+    unsigned first = 0;
+    unsigned outside = 0;
+    unsigned count = 0;
+    FILE *map;
+
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+        return true;
+    if (status->st_uid != OVERFLOW_ID)
+        return false;
+    map = fopen("/proc/self/uid_map", "re");
+    if (map == NULL)
+        return false;
+    /* a cast is no conversion that can fail here: the kernel wrote it */
+    if (fscanf(map, "%u %u %u", &first, &outside, &count) != 3) /* NOLINT */
+        count = UINT32_MAX;
+    fclose(map);
+    return count != UINT32_MAX;
 }
 
 /* Will the kernel set AT_SECURE? See "Secure-execution mode" in ld.so(8). */
@@ -186,7 +244,8 @@ static bool is_privileged(int fd, const struct stat *status)
 {
     struct statvfs mount;
 
-    if (fstatvfs(fd, &mount) < 0 || (mount.f_flag & ST_NOSUID) != 0)
+    if (fstatvfs(fd, &mount) < 0 || (mount.f_flag & ST_NOSUID) != 0 ||
+        keeps_rights(status))
         return false;
     if ((status->st_mode & S_ISUID) != 0 && status->st_uid != getuid())
         return true;
@@ -220,10 +279,11 @@ static const char *judge_elf(int fd, const char *path,
         return NULL;
     if (is_go(fd, &elf))
         return "is written in Go, which makes its system calls past the "
-               "library; " OUTSIDE;
+               "library (dynamic programs that it starts are in "
+               "reach); " OUTSIDE;
     if (!find_loader(fd, &elf, loader) && !is_loader(path))
-        return "is statically linked, out of the library's reach; " OUTSIDE
-               ", or use " SYSTEM;
+        return "is statically linked, out of the library's reach (dynamic "
+               "programs that it starts are not); " OUTSIDE;
     if (is_privileged(fd, status))
         return "runs with more rights than yours (set-user-ID or file "
                "capabilities), where LD_PRELOAD is ignored; " OUTSIDE
@@ -296,32 +356,121 @@ static bool read_script(int fd, struct words *words)
     return *name != '\0';
 }
 
-/*
- * The command that env(1) will run: what follows its assignments; NULL where
- * there is none. Of its options only -S is known here: another counts as a
- * command, which is not found.
- */
-static char *const *behind_env(char *const *command, struct words *words)
-{
-    command++;
-    if (*command != NULL && strncmp(*command, "-S", 2) == 0) {
-        const char *line = *command + 2;
+/* A command that runs another, and what its words mean. */
+static const struct launcher {
+    const char *name;
+    const char *letters;  /* options whose argument may be the next word */
+    const char *options;  /* the same, long */
+    int operands;         /* before the command */
+    bool assignments;     /* words with = before it, as env(1) has them */
+    bool cleans;          /* its environment reaches nobody */
+    const char *cleaning; /* options by which it does so; NULL: none */
+} launchers[] = {
+    {"env", "uCS", " unset chdir ", 0, true, false,
+     " -i - --ignore-environment "},
+    {"nohup", "", "", 0, false, false, NULL},
+    {"nice", "n", " adjustment ", 0, false, false, NULL},
+    {"setsid", "", "", 0, false, false, NULL},
+    {"timeout", "ks", " kill-after signal ", 1, false, false, NULL},
+    {"sudo", "", "", 0, false, true, NULL},
+    {"doas", "", "", 0, false, true, NULL},
+    {"pkexec", "", "", 0, false, true, NULL},
+    {"su", "", "", 0, false, false, " - -l --login "},
+    {"runuser", "", "", 0, false, false, " - -l --login "},
+    {"setpriv", "", "", 0, false, false, " --reset-env "},
+};
 
-        if (*line == '\0')
-            line = command[1] != NULL ? command[1] : "";
-        split(words, line);
-        command = words->list;
-    }
-    while (*command != NULL && strchr(*command, '=') != NULL)
-        command++;
-    return *command != NULL ? command : NULL;
-}
-
-static bool is_env(const char *path)
+static const struct launcher *find_launcher(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    return strcmp(slash == NULL ? path : slash + 1, "env") == 0;
+    for (size_t i = 0; i < sizeof(launchers) / sizeof(*launchers); i++)
+        if (strcmp(slash == NULL ? path : slash + 1, launchers[i].name) == 0)
+            return &launchers[i];
+    return NULL;
+}
+
+/* Is it one of the words of a list, each between blanks? */
+static bool is_listed(const char *list, const char *word, size_t length)
+{
+    for (const char *place = list; (place = strstr(place, " ")) != NULL;
+         place++)
+        if (strncmp(place + 1, word, length) == 0 && place[1 + length] == ' ')
+            return true;
+    return false;
+}
+
+/* Is the library's variable removed or replaced by this word, and perhaps the
+ * next? */
+static bool removes_preload(const struct launcher *launcher,
+                            char *const *command)
+{
+    const char *word = *command;
+    const char *next = command[1] != NULL ? command[1] : "";
+
+    if (launcher->cleaning != NULL &&
+        is_listed(launcher->cleaning, word, strlen(word)))
+        return true;
+    return launcher->assignments &&
+           (strncmp(word, "LD_PRELOAD=", 11) == 0 ||
+            strcmp(word, "-uLD_PRELOAD") == 0 ||
+            strcmp(word, "--unset=LD_PRELOAD") == 0 ||
+            ((strcmp(word, "-u") == 0 || strcmp(word, "--unset") == 0) &&
+             strcmp(next, "LD_PRELOAD") == 0));
+}
+
+/* Is the argument of this option the next word? */
+static bool takes_next(const struct launcher *launcher, const char *option)
+{
+    size_t length = strlen(option);
+
+    if (option[1] == '-')
+        return is_listed(launcher->options, option + 2, length - 2);
+    return length > 1 && strchr(launcher->letters, option[length - 1]) != NULL;
+}
+
+/*
+ * Finds the command that a launcher will run, NULL if there is none or it
+ * cannot be told. `words` is for those of `env -S`. Stores in *clean whether
+ * the environment is cleaned on the way.
+ */
+static char *const *follow_launcher(const struct launcher *launcher,
+                                    char *const *command, struct words *words,
+                                    bool *clean)
+{
+    int operands = launcher->operands;
+
+    *clean = launcher->cleans;
+    for (command++; *command != NULL; command++) {
+        const char *word = *command;
+
+        if (removes_preload(launcher, command))
+            *clean = true;
+        if (strcmp(word, "--") == 0)
+            continue;
+        if (launcher->assignments && strncmp(word, "-S", 2) == 0) {
+            split(words, word[2] != '\0'      ? word + 2
+                         : command[1] != NULL ? command[1]
+                                              : "");
+            /* what it holds is read as if it stood here */
+            for (int i = WORDS - 1; i > 0; i--)
+                words->list[i] = words->list[i - 1];
+            words->list[0] = words->text;
+            command = words->list;
+            continue;
+        }
+        if (word[0] == '-') {
+            if (takes_next(launcher, word) && command[1] != NULL)
+                command++;
+            continue;
+        }
+        if (launcher->assignments && strchr(word, '=') != NULL)
+            continue;
+        if (operands-- > 0)
+            continue;
+        return command;
+    }
+    return NULL;
 }
 
 /* Opens the file of a command; -1 where it cannot be looked into. */
@@ -349,14 +498,24 @@ bool program_obstacle(char text[OBSTACLE], char *const command[],
 
     for (int i = 0; i < SCRIPTS && command != NULL; i++) {
         const char *reason = NULL;
+        const struct launcher *launcher;
         struct stat status;
+        bool clean = false;
         int fd = open_program(command[0], path, &status);
 
         if (fd < 0)
             return false;
+        launcher = find_launcher(path);
         if (kind_of(fd) != 0) {
-            reason = judge_elf(fd, path, &status, library);
-            command = is_env(path) ? behind_env(command, &strings) : NULL;
+            command = launcher == NULL ? NULL
+                                       : follow_launcher(launcher, command,
+                                                         &strings, &clean);
+            if (clean)
+                reason = "removes LD_PRELOAD from the environment, so that "
+                         "nothing is kept alive; let it run keepalive, as in "
+                         "'sudo keepalive ... COMMAND'";
+            else
+                reason = judge_elf(fd, path, &status, library);
         } else if (read_script(fd, &script)) {
             command = script.list;
         } else {
@@ -371,4 +530,53 @@ bool program_obstacle(char text[OBSTACLE], char *const command[],
         }
     }
     return false;
+}
+
+/* What is wrong with a file that is there but cannot be started. */
+static const char *find_fault(const char *path, int error,
+                              char detail[PATH_MAX])
+{
+    struct words script;
+    struct elf elf;
+    int fd;
+
+    detail[0] = '\0';
+    if (error == EACCES && access(path, X_OK) < 0)
+        return "the file has no execute permission";
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return NULL;
+    if (kind_of(fd) != 0) {
+        if (read_header(fd, &elf))
+            find_loader(fd, &elf, detail);
+    } else if (read_script(fd, &script)) {
+        snprintf(detail, PATH_MAX, "%s", script.list[0]);
+    }
+    close(fd);
+    if (detail[0] == '\0' || access(detail, X_OK) == 0)
+        return NULL;
+    return detail[strlen(detail) - 1] == '\r'
+               ? "a carriage return follows its interpreter (dos2unix helps):"
+               : "its interpreter cannot be run:";
+}
+
+void warn_not_started(const char *name, int error)
+{
+    char path[PATH_MAX];
+    char detail[PATH_MAX];
+    struct stat status;
+    const char *fault = NULL;
+
+    if ((error == ENOENT || error == EACCES) &&
+        (strchr(name, '/') != NULL || find_program(name, path))) {
+        if (strchr(name, '/') != NULL)
+            snprintf(path, sizeof(path), "%s", name);
+        if (stat(path, &status) == 0 && S_ISREG(status.st_mode))
+            fault = find_fault(path, error, detail);
+    }
+    if (fault == NULL)
+        warnx("%s: %s", make_printable(name), strerror(error));
+    else
+        warnx("%s: %s%s%s", name, fault, detail[0] != '\0' ? " " : "",
+              make_printable(detail));
 }
