@@ -22,7 +22,7 @@ const char *make_printable(const char *text)
     static char printable[256];
     size_t i = 0;
 
-    for (; text[i] != '\0' && i < sizeof(printable) - sizeof("..."); i++)
+    for (; i < sizeof(printable) - sizeof("...") && text[i] != '\0'; i++)
         printable[i] = text[i];
     snprintf(printable + i, sizeof(printable) - i, "%s",
              text[i] == '\0' ? "" : "...");
