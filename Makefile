@@ -82,7 +82,7 @@ all: $(library) $(command)
 how = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(cflags) $(library_cflags) \
 	$(library_ldflags) $(command_cflags)
 $(BUILD)/how: force
-	@mkdir -p $(@D) && printf '%s\n' $(call quote,$(how)) | cmp -s - $@ || \
+	@mkdir -p $(@D) && { [ -f $@ ] && [ "$$(cat $@)" = $(call quote,$(how)) ]; } || \
 		printf '%s\n' $(call quote,$(how)) >$@
 quote = '$(subst ','\'',$(1))'
 

@@ -99,7 +99,7 @@ unpack() {
     : >"$root/dev/null"
     mount --bind /dev/null "$root/dev/null"
     at_exit="umount -l '$root/dev/null'; $at_exit"
-    cp -R Makefile src include examples "$root/tmp"
+    cp -R Makefile src include examples tests "$root/tmp"
     cp "$LIBKEEPALIVE" "$root/tmp/here.so"
 }
 

@@ -208,6 +208,8 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
     } else if (copy) {
         objects->again = objects->again || !search->behind;
     } else if (search->behind) {
+        if (table.soname != NULL && is_same(table.soname, "libc.so.6"))
+            objects->glibc = true;
         return find_functions(objects, &table, info->dlpi_addr);
     }
     return 0;

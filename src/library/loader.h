@@ -34,6 +34,7 @@ struct objects {
     bool again;                 /* another copy of this library comes first */
     uintptr_t data;             /* this library's own writable segment, */
     size_t size;                /* 0 if it is part of something else */
+    bool glibc;                 /* the C library is glibc, as far as seen */
 };
 
 /*

@@ -187,7 +187,8 @@ COLD static void report(const char *const bad[KEEPALIVE_OPTIONS])
  * Makes the data of this library read-only: it is part of every set-user-ID
  * program, and nothing in it that points to code shall be writable. Its pages
  * hold nothing else: the segment begins on a page of its own, for the largest
- * pages of the architecture.
+ * pages of the architecture. Only with glibc: musl gives the rest of the last
+ * page to malloc(3).
  */
 static void seal(const struct objects *objects)
 {
@@ -195,7 +196,7 @@ static void seal(const struct objects *objects)
     uintptr_t begin = objects->data & ~(page - 1);
     uintptr_t end = (objects->data + objects->size + page - 1) & ~(page - 1);
 
-    if (objects->size > 0)
+    if (objects->glibc && objects->size > 0)
         keepalive_call(SYS_mprotect, (long)begin, (long)(end - begin),
                        PROT_READ, 0, 0);
 }
