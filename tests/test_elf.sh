@@ -61,6 +61,10 @@ gate() {
     [vw]) ;;
     *) fail "$how: __environ is not weak" ;;
     esac
+    # That of the constructor. What else had one would be wrong in a call before
+    # the loader has relocated the library.
+    expect "$how: relative relocations" 1 "$(readelf -rW "$library" |
+        grep -c '_RELATIVE')"
     not_in "$how: imports" '_chk@|__isoc23_' "$symbols"
     not_in "$how: dynamic section" 'TEXTREL|RELR|RPATH|RUNPATH|VERDEF' \
         "$dynamic"

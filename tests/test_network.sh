@@ -5,7 +5,7 @@
 # Each case is a function. It runs the same programs without and with the
 # library and asserts both. All cases run side by side, over IPv4, IPv6 and
 # Multipath TCP; a new one is a function and a word in the list at the end.
-# The windows of time are wide, for machines that are busy.
+# No case fails because the machine is busy: what takes long is waited for.
 . tests/common.sh
 in_namespace -n -m
 need python3 socat
@@ -102,8 +102,7 @@ dead_peer() {
     wait_until 30 test -s "$out.with"
     took=$(($(date +%s) - start))
     expect 'with: the read' "$timed_out" "$(cat "$out.with")"
-    { [ $took -ge 2 ] && [ $took -le 20 ]; } ||
-        fail "with: 4 s were expected, and it took $took s"
+    [ $took -ge 2 ] || fail "with: 4 s were expected, and it took $took s"
     waits_still
 }
 
@@ -142,7 +141,7 @@ server() {
 }
 
 # probes PORT: what the client sent there after the first second of silence: how
-# long nothing was on the wire before it, long (about 4 s) or short (about 2),
+# long nothing was on the wire before it, long (about 6 s) or short (about 2),
 # and the bytes that it carries
 probes() {
     awk -v port="$1" '
@@ -150,7 +149,7 @@ probes() {
         { gap = before ? $1 - before : 0; before = $1 }
         $5 == server ":" && (gap >= 1 || seen) {
             seen = 1
-            word = gap < 1 || gap >= 7 ? gap : gap < 3 ? "short" : "long"
+            word = gap < 1 || gap >= 14 ? gap : gap < 4 ? "short" : "long"
             print word, (/Flags \[R/ ? "reset" : $NF)
         }' server="$(echo "$near" | tr -d '[]').$1" "$out.wire"
 }
@@ -175,7 +174,7 @@ capture() {
 # What is on the wire: a probe after KEEPIDLE, and another after each answer;
 # without an answer they come every KEEPINTVL.
 wire() {
-    export KEEPIDLE=4 KEEPINTVL=2 KEEPCNT=3
+    export KEEPIDLE=6 KEEPINTVL=2 KEEPCNT=3
     capture
     for half in $halves; do
         port=$(port "$half")
@@ -184,7 +183,7 @@ wire() {
     done
     wait_until 20 seen "$(port with)" 1 || fail 'with: no probe'
     power off "$(port with)"
-    wait_until 30 test -s "$out.with"
+    wait_until 50 test -s "$out.with"
     expect_probes with 'long 0 long 0 short 0 short 0 short reset'
     expect_probes without ''
 }
@@ -193,11 +192,11 @@ wire() {
 # if it was answered. So KEEPIDLE alone does not make probes more frequent than
 # every 75 s, the system's interval.
 long_interval() {
-    export KEEPIDLE=2 KEEPINTVL=4 KEEPCNT=3
+    export KEEPIDLE=2 KEEPINTVL=6 KEEPCNT=3
     capture
     serve without "$(port with)" OPEN:/dev/null
     read_from with "$(port with)"
-    wait_until 30 seen "$(port with)" 5
+    wait_until 50 seen "$(port with)" 5
     expect_probes with 'short 0 long 0 long 0 long 0 long 0'
 }
 
@@ -223,8 +222,7 @@ in_flight() {
     wait_until 40 test -s "$out.with"
     took=$(($(date +%s) - start))
     expect 'with: the read' ETIMEDOUT "$(cat "$out.with")"
-    { [ $took -ge 3 ] && [ $took -le 25 ]; } ||
-        fail "with: 5 s were expected, and it took $took s"
+    [ $took -ge 3 ] || fail "with: 5 s were expected, and it took $took s"
     waits_still
 }
 

@@ -473,6 +473,8 @@ static void visit_thread(struct scan *scan, struct socket_row *model, int tasks,
     if (list != NULL) {
         visit_table(scan, model, process, list);
         closedir(list);
+    } else if (errno != ENOENT) {
+        note_forbidden(scan, model->pid, errno);
     }
     close(process);
 }
@@ -663,11 +665,13 @@ static void visit_process(struct scan *scan, int pid, int process,
     bool main_ended = false;
     int threads = 1;
 
+    if (!read_threads(directory, &threads, &main_ended))
+        threads = 1;
     /* A process that is there now was there all the time, so the directory is
      * its own and not that of another that got its number. */
     if (has_ended(process)) {
         note_gone(scan, pid);
-    } else if (list == NULL) {
+    } else if (list == NULL && !main_ended) {
         if (!is_kernel_thread(directory))
             note_forbidden(scan, pid, error);
     } else if (!join_groups(directory)) {
@@ -678,8 +682,6 @@ static void visit_process(struct scan *scan, int pid, int process,
     } else {
         read_below(directory, "comm", model.name, sizeof(model.name));
         model.name[strcspn(model.name, "\n")] = '\0';
-        if (!read_threads(directory, &threads, &main_ended))
-            threads = 1;
         if (!main_ended)
             visit_table(scan, &model, process, list);
         if (threads > 1)

@@ -98,8 +98,14 @@ static void set_function(void *place, void *function)
 
 static void set_next(struct state *s, const struct objects *objects)
 {
-    s->next_socket = plain_socket;
-    s->next_setsockopt = plain_setsockopt;
+    socket_call *own_socket = plain_socket;
+    setsockopt_call *own_setsockopt = plain_setsockopt;
+
+    /* Computed one by one: a compiler may load both at once from a constant
+     * that the loader has not relocated yet. */
+    __asm__("" : "+r"(own_socket), "+r"(own_setsockopt));
+    s->next_socket = own_socket;
+    s->next_setsockopt = own_setsockopt;
     set_function(&s->next_socket, objects->next[NEXT_SOCKET]);
     set_function(&s->next_setsockopt, objects->next[NEXT_SETSOCKOPT]);
 #ifdef SETSOCKOPT64

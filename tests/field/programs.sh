@@ -111,8 +111,9 @@ common_programs() {
     client wget "$ours" wget -q -O - http://127.0.0.1:7000/
     client nc "$ours" nc 127.0.0.1 7000
     client socat "$ours" socat -u TCP:127.0.0.1:7000 -
-    client ssh "$ours" ssh -o StrictHostKeyChecking=no -p 7000 127.0.0.1 true
-    client 'ssh TCPKeepAlive=no' "$ours" ssh -o TCPKeepAlive=no \
+    # -F none: in a user namespace the system's file has a foreign owner.
+    client ssh "$ours" ssh -F none -o StrictHostKeyChecking=no -p 7000 127.0.0.1 true
+    client 'ssh TCPKeepAlive=no' "$ours" ssh -F none -o TCPKeepAlive=no \
         -o StrictHostKeyChecking=no -p 7000 127.0.0.1 true
     client psql "$ours" psql -w -h 127.0.0.1 -p 7000 -U nobody nothing
     client python3 "$ours" python3 -c 'import socket
