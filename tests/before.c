@@ -73,7 +73,10 @@ int get_early_socket(void)
 #ifdef INITFIRST
     return early_socket;
 #else
-    return early_socket + resolved();
+    /* in this order: what clang 14 makes of it is resolved by the call only */
+    int zero = resolved();
+
+    return early_socket + zero;
 #endif
 }
 #elif WHEN == PREINIT

@@ -41,7 +41,7 @@ $(BUILD)/tests/%.so: tests/%.c $(BUILD)/how
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(hide)$(CC) $(cflags) $(library_cflags) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) \
-		-shared -o $@ $<
+		-shared -pthread -o $@ $<
 
 $(BUILD)/tests/%: tests/%.c $(BUILD)/how
 	@mkdir -p $(@D)

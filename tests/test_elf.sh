@@ -158,21 +158,23 @@ if command -v gcc >/dev/null; then
     build 'gcc -flto' CC=gcc CFLAGS='-O2 -flto'
     build 'gcc -O0' CC=gcc CFLAGS=-O0
     build 'gcc -O3 -flto' CC=gcc CFLAGS='-O3 -flto -fno-semantic-interposition'
-    build 'gcc, packed relocations' CC=gcc \
-        LDFLAGS='-Wl,-O1 -Wl,-z,relro -Wl,-z,now -Wl,-z,pack-relative-relocs'
+    ! ld --help | grep -q pack-relative-relocs ||
+        build 'gcc, packed relocations' CC=gcc LDFLAGS='-Wl,-O1 -Wl,-z,relro \
+            -Wl,-z,now -Wl,-z,pack-relative-relocs'
     build 'gcc, stack protector everywhere' CC=gcc \
         CFLAGS='-O2 -fstack-protector-all'
     build 'gcc, hardened' CC=gcc CPPFLAGS='-D_FORTIFY_SOURCE=2 -Wdate-time' \
         CFLAGS='-O2 -g -fstack-protector-strong -fstack-clash-protection' \
         LDFLAGS='-Wl,-z,relro -Wl,-z,now -Wl,-Bsymbolic-functions'
 fi
-if command -v dpkg-buildflags >/dev/null; then
+if command -v gcc >/dev/null && command -v dpkg-buildflags >/dev/null; then
+    # the flags are those of gcc
     export DEB_BUILD_MAINT_OPTIONS=hardening=+all
-    build 'dpkg-buildflags' CFLAGS="$(dpkg-buildflags --get CFLAGS)" \
+    build 'dpkg-buildflags' CC=gcc CFLAGS="$(dpkg-buildflags --get CFLAGS)" \
         CPPFLAGS="$(dpkg-buildflags --get CPPFLAGS)" \
         LDFLAGS="$(dpkg-buildflags --get LDFLAGS)"
     export DEB_BUILD_MAINT_OPTIONS='hardening=+all optimize=+lto'
-    build 'dpkg-buildflags with lto' \
+    build 'dpkg-buildflags with lto' CC=gcc \
         CFLAGS="$(dpkg-buildflags --get CFLAGS)" \
         CPPFLAGS="$(dpkg-buildflags --get CPPFLAGS)" \
         LDFLAGS="$(dpkg-buildflags --get LDFLAGS)"

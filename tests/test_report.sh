@@ -80,7 +80,7 @@ else:
     one.close()
     try:
         got = other.recv(9999)
-    except TimeoutError:
+    except socket.timeout:
         got = b""
 print(status, got.decode().strip())
 END

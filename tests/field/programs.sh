@@ -149,7 +149,9 @@ overriding_programs() {
     client curl '1 11 60 60' curl -s http://127.0.0.1:7000/
     client git '1 11 60 60' git ls-remote http://127.0.0.1:7000/nothing
     client redis-cli '1 * 15 *' redis-cli -h 127.0.0.1 -p 7000 ping
-    client 'node fetch' '1 * 60 *' node -e 'fetch("http://127.0.0.1:7000/")'
+    # Node.js has had it since version 18.
+    ! command -v node >/dev/null || ! node -e fetch 2>/dev/null ||
+        client 'node fetch' '1 * 60 *' node -e 'fetch("http://127.0.0.1:7000/")'
     client 'node http.get' '1 * 1 *' \
         node -e 'require("http").get("http://127.0.0.1:7000/")'
 
