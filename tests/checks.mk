@@ -66,8 +66,9 @@ check-clean:
 # What it costs, beside its peers (libkeepalive0 and libdontdie0 where they are
 # installed) and the floor.
 bench: all $(BUILD)/tests/field/bench $(BUILD)/tests/empty.so
-	@LIBKEEPALIVE=$(abspath $(library)) BUILD=$(abspath $(BUILD)) \
-		sh tests/field/bench.sh | tee $(BUILD)/bench.txt
+	@export LIBKEEPALIVE=$(abspath $(library)) BUILD=$(abspath $(BUILD)); \
+	{ sh tests/field/bench.sh && echo && sh tests/field/sockets.sh; } | \
+		tee $(BUILD)/bench.txt
 
 # An idle connection behind a NAT, told as it happens; as root.
 demo-nat: all check-programs

@@ -25,30 +25,13 @@ if [ "${INSIDE-}" != "$(readlink /proc/self/ns/mnt)" ]; then
 fi
 
 tree=$PWD here=$BUILD/clean
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
-    'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1)
+. tests/system.sh
 [ -n "$mirror" ] || stop 'this machine has no Debian mirror'
 demo=$(sed -n 's/^    \(.*make demo\)$/\1/p' README)
 check=$(sed -n 's/^    \(apt-get update && .*make check\)$/\1/p' README)
 [ -n "$demo" ] || stop 'README has no command with make demo'
 [ -n "$check" ] || stop 'README has no command with make check'
 mkdir -p "$here" || exit 1
-
-# The root file system is made under another name first, so that half of one is
-# never taken for one.
-make_system() {
-    [ -d "$here/$1" ] && return
-    rm -rf "${here:?}/$1.new"
-    debootstrap --variant=minbase "$1" "$here/$1.new" "$mirror" \
-        >"$here/$1.log" 2>&1 || {
-        tail -n 5 "$here/$1.log"
-        return 1
-    }
-    # A snapshot of sid may be older than its Release file admits.
-    echo 'Acquire::Check-Valid-Until "false";' \
-        >"$here/$1.new/etc/apt/apt.conf.d/99clean"
-    mv "$here/$1.new" "$here/$1"
-}
 
 # Sets $root: the system with a layer in memory above it.
 open_system() {
