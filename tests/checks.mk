@@ -183,7 +183,7 @@ rpm: dist
 	rm -rf '$(packaging)/rpm'
 	mkdir -p '$(packaging)/rpm/SOURCES'
 	cp $(BUILD)/$(release).tar.gz '$(packaging)/rpm/SOURCES'
-	rpmbuild -ba --nodeps --define '_topdir $(packaging)/rpm' \
+	rpmbuild -bb --nodeps --define '_topdir $(packaging)/rpm' \
 		--define 'source_date_epoch_from_changelog 1' \
 		--define 'use_source_date_epoch_as_buildtime 1' \
 		--define 'clamp_mtime_to_source_date_epoch 1' \

@@ -7,5 +7,5 @@
 need python3
 PATH=/usr/bin:$PATH
 python3 -c 'import test.test_socket' 2>/dev/null ||
-    skip 'python3 has no tests here (libpython3-testsuite)'
+    skip 'python3 has no tests here (libpython3.N-testsuite)'
 SUITES=test_socket sh tests/field/suites.sh

@@ -5,8 +5,8 @@
 # Each suite, or those named in SUITES, runs twice with a library that does
 # nothing, to find what is not repeatable, then with libkeepalive, then with
 # KEEPALIVE=force, too. The results are compared test by test and printed as a table.
-# CPython's tests come from libpython3-testsuite; the sources of the others are
-# fetched with apt-get and kept below $BUILD/suites. They run in a network
+# CPython's tests come from the package libpython3.N-testsuite; the sources of the
+# others are fetched with apt-get and kept below $BUILD/suites. They run in a network
 # namespace of their own, which has a loopback and nothing else.
 . tests/common.sh
 sources=$BUILD/suites
