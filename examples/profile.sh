@@ -6,6 +6,14 @@
 # library to an LD_PRELOAD that is already set, once, and does nothing where
 # the file is not there. Set the path to where the library is installed; the
 # loader takes it apart at spaces and colons, so it must hold neither.
+#
+# zsh and fish do not read /etc/profile.d. For zsh, in /etc/zsh/zprofile or
+# ~/.zprofile:
+#     export LD_PRELOAD=/usr/local/lib/libkeepalive.so${LD_PRELOAD:+:$LD_PRELOAD}
+#     export KEEPIDLE=240
+# For fish, in /etc/fish/config.fish or ~/.config/fish/config.fish:
+#     set -gx LD_PRELOAD /usr/local/lib/libkeepalive.so $LD_PRELOAD
+#     set -gx KEEPIDLE 240
 keepalive_library=${KEEPALIVE_LIBRARY:-/usr/local/lib/libkeepalive.so}
 if [ -r "$keepalive_library" ]; then
     case ":${LD_PRELOAD-}:" in

@@ -8,7 +8,7 @@
 # made. Prints a table. Needs root and debootstrap; the packages come from the
 # mirror of this machine's apt. The systems are made once and kept below
 # $BUILD/clean with the packages that they fetched. What a run changes lies in
-# memory and in a mount namespace of its own, gone at the end, whatever that is.
+# memory and in a mount namespace of its own, gone however the script ends.
 set -u
 BUILD=${BUILD:-$PWD/build}
 stop() {

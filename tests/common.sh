@@ -3,7 +3,7 @@
 # shellcheck shell=sh
 #
 # Sets LIBKEEPALIVE and BUILD where make did not, and makes $tmp, a directory
-# that is gone at the end, whatever the end is.
+# that is removed at the end, however the script ends.
 set -u
 BUILD=${BUILD:-$PWD/build}
 LIBKEEPALIVE=${LIBKEEPALIVE:-$BUILD/libkeepalive.so}

@@ -111,7 +111,7 @@ judge() {
         cmp "$package" "$builder/srv/a/longer/path/build/${package##*/}" ||
             fail "$suite: two builds of ${package##*/}"
     done
-    # Other releases have other wishes; what they call a fault counts.
+    # Other releases differ on style; only what they call a fault counts.
     level='^[EW]: '
     [ "$suite" != bookworm ] || level='^[EWIPX]: '
     expect "$suite: lintian" '' \
@@ -177,8 +177,8 @@ END
             sed -n 's/^state:\(.*\)/\1/p; s/^idle://p' | xargs)"
 }
 
-# Starts programs until $user/tmp/stop is there; a line for each that is not as
-# it should be. Only the shell's own commands stand between two of them.
+# Starts programs until $user/tmp/stop is there, and prints a line for each that
+# is not as it should be. In between there are only the shell's own commands.
 start_programs() {
     count=0
     while [ ! -e "$user/tmp/stop" ]; do
@@ -278,7 +278,7 @@ use_twin() {
 }
 
 # The system has no rpm of its own, nor the packages of one, so what a package
-# requires is not there by these names.
+# requires is not found by its name.
 # shellcheck disable=SC2317
 use_rpm() {
     put() {

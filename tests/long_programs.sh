@@ -15,7 +15,7 @@ in_namespace -m -n -p -i -u -f --kill-child=TERM --mount-proc
 private_etc
 prlimit --core=0 --pid=$$
 
-# Not run, though they would find nothing here to do harm to.
+# Not run, although they could do no harm here.
 excluded() {
     case $1 in
     halt | poweroff | reboot | shutdown) reason='stops the machine' ;;

@@ -14,8 +14,8 @@ run_make() {
     make -s BUILD="$BUILD" prefix="$tmp/usr" libdir="$tmp/usr/lib" "$@" 2>&1
 }
 
-# Starts programs until $tmp/stop is there; a line for each that is not well.
-# Only the shell's own commands stand between one program and the next.
+# Starts programs until $tmp/stop is there, and prints a line for each that is
+# not as it should be. In between there are only the shell's own commands.
 starts=$tmp/starts
 start_programs() {
     count=0

@@ -6,7 +6,7 @@
 #       10.0.3.2 --------------------------------------- 10.0.3.1
 #
 # and the same with fd00:N:: for IPv6. The NAT forgets a connection that was
-# idle for $memory seconds and then drops what comes of it, as gateways do. The
+# idle for $memory seconds and then drops its packets, as gateways do. The
 # names of the three are in a mount namespace of the script's own: use it behind
 # common.sh and `in_namespace -n -m`.
 memory=4

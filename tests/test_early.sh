@@ -57,7 +57,7 @@ build first/needs-initfirst -DWHEN=PROGRAM "$tmp/first/libbefore.so" \
     "-Wl,-rpath,$tmp/first"
 early first/needs-initfirst
 
-# Compiled into a static program, where no next function is to be found: the
+# Compiled into a static program, where there is no next function: the
 # plain system calls are made.
 if echo 'int main(void) { return 0; }' |
     $cc -static-pie -o "$tmp/static" -x c - 2>"$tmp/log"; then

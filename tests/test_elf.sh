@@ -19,7 +19,7 @@ not_in() {
         fail "$1: $(printf '%s\n' "$3" | grep -E "$2")"
 }
 
-# Prints the versions above 2.17 of those that stand in the input.
+# Prints those versions in the input that are above 2.17.
 newer() {
     grep -o 'GLIBC_[0-9A-Z_.]*' | sort -u | while read -r version; do
         case $version in

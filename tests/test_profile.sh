@@ -22,9 +22,9 @@ for shell in sh bash dash; do
     expect "$shell: read twice" "$library 240" "$(after $shell '' 2)"
     expect "$shell: another before" "$library:$other 240" \
         "$(after $shell "$other" 3)"
-    expect "$shell: already there, parted by a colon" \
+    expect "$shell: already there, separated by a colon" \
         "$other:$library 240" "$(after $shell "$other:$library" 1)"
-    expect "$shell: already there, parted by blanks" \
+    expect "$shell: already there, separated by blanks" \
         "$other $library 240" "$(after $shell "$other $library" 1)"
     expect "$shell: the user's own value stays" "$library 60" \
         "$(KEEPIDLE=60 after $shell '' 1)"
@@ -33,6 +33,25 @@ done
 expect 'a program started from there' 'SO_KEEPALIVE is ON TCP_KEEPIDLE = 240' \
     "$(KEEPALIVE_LIBRARY=$library sh -c '. examples/profile.sh; exec "$0"' \
         "$show" | grep -E 'SO_|IDLE' | xargs)"
+
+# The lines for the shells that do not read /etc/profile.d.
+# lines_of FIRST-WORD SHELL FLAGS
+lines_of() {
+    lines=$(sed -n "s/^#     \($1 .*\)/\1/p" examples/profile.sh |
+        sed "s,/usr/local/lib/libkeepalive.so,$library,")
+    shift
+    command -v "$1" >/dev/null || return 0
+    # shellcheck disable=SC2016
+    expect "$1: the two lines" "$library 240" \
+        "$(env -u LD_PRELOAD HOME="$tmp" "$@" "$lines
+            sh -c 'echo \"\$LD_PRELOAD \$KEEPIDLE\"'" 2>&1)"
+    expect "$1: another before" 'SO_KEEPALIVE is ON' \
+        "$(HOME=$tmp LD_PRELOAD=$other "$@" "$lines
+            $show" 2>&1 | head -n 1)"
+}
+lines_of export zsh -fc
+lines_of export sh -c
+lines_of 'set -gx' fish --no-config -c
 
 rm "$library"
 for shell in sh bash dash; do

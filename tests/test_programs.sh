@@ -2,7 +2,7 @@
 # test_programs.sh - real programs, and what the kernel holds of their sockets
 # SPDX-License-Identifier: MIT
 #
-# The programs and how they are run stand in programs.sh.
+# The programs and how they are run: field/programs.sh.
 . tests/common.sh
 in_namespace -n
 . tests/field/programs.sh

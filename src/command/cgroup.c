@@ -134,7 +134,7 @@ static const struct {
     [GUARD] = {25, 22}, /* CGROUP_SOCKOPT, SETSOCKOPT */
 };
 
-enum { ABSENT = -1, FAILED = -2 }; /* in the place of a descriptor */
+enum { ABSENT = -1, FAILED = -2 }; /* instead of a descriptor */
 
 #define NAME "keepalive"
 #define TRIAL "keepalive-trial"
@@ -471,9 +471,8 @@ static int find_program(int cgroup, int kind)
 }
 
 /*
- * Attaches a program in the place of an old one, detaches the old one where
- * there is no new one, and attaches a new one beside what others have attached
- * where there is no old one.
+ * Replaces the old program by the new one. If there is no new one, detaches the
+ * old one; if there is no old one, attaches the new one beside those of others.
  */
 static bool put_program(int cgroup, int kind, int new, int old)
 {
@@ -516,7 +515,7 @@ static bool find_programs(int cgroup, int programs[PROGRAMS])
     return done;
 }
 
-/* Puts the new programs in the place of the old ones: both, or none. */
+/* Replaces the old programs by the new ones: both, or none. */
 static bool put_programs(int cgroup, const int new[PROGRAMS],
                          const int old[PROGRAMS])
 {
@@ -952,8 +951,8 @@ static int show_layers(const char *path, const struct layers *layers, bool off)
 }
 
 /*
- * Puts programs for these settings in the place of ours that are there, and
- * finds what is in force then. What failed has changed nothing.
+ * Replaces our programs there by programs for these settings, and reads what is
+ * in force then. If it fails, nothing has changed.
  */
 static bool change(const char *path, int cgroup, const struct keepalive *wanted,
                    struct layers *layers)
@@ -977,7 +976,7 @@ static bool change(const char *path, int cgroup, const struct keepalive *wanted,
     return done;
 }
 
-/* Does so undisturbed: one command at a time, and none half. */
+/* Does so undisturbed: one command at a time, and completely or not at all. */
 static bool change_alone(const char *path, int cgroup,
                          const struct keepalive *wanted, struct layers *layers)
 {

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT
  *
  *     main.c       the command line; runs a command
- *     locate.c     where the library is, and what the loader is to be told
+ *     locate.c     where the library is, and its name for the loader
  *     reach.c      can the loader help this program?
  *     sockets.c    the sockets of running processes
  *     print.c      those as a table and as JSON
@@ -37,7 +37,7 @@ int find_column(int column, const char **name);
 /* The installed library, or that of the build tree. */
 struct library {
     char path[PATH_MAX];  /* its file */
-    char entry[PATH_MAX]; /* how the loader is to be told of it */
+    char entry[PATH_MAX]; /* what the loader is given for it */
     unsigned kind;        /* of the file, see elf_kind() */
     char twin[PATH_MAX];  /* the file for 32-bit programs; "" without one */
     unsigned twin_kind;
@@ -48,7 +48,7 @@ struct library {
 /*
  * Finds the library: beside the command, as in a build tree, else at the path
  * that was fixed when the command was built. The current directory and the
- * environment have no say.
+ * environment do not count.
  */
 void library_find(struct library *library);
 
@@ -118,7 +118,7 @@ struct socket_row {
 struct socket_table {
     struct socket_row *rows;
     size_t count;
-    size_t room;
+    size_t capacity;
     size_t shown;
     size_t connections; /* see socket_row */
     size_t missing;     /* of these, without keepalive before */
@@ -196,7 +196,7 @@ int switch_machine(const char *what, bool quiet, bool json);
 /*
  * Puts settings in force for every program of a cgroup: a directory, or a path
  * below the mount of cgroup2. NULL: shows what is in force there; no values:
- * takes away what was put there. Returns the exit status.
+ * removes what was put there. Returns the exit status.
  */
 enum { CGROUP_OFF = 1 }; /* shown: nothing is in force */
 int switch_cgroup(const char *name, const struct keepalive *wanted);

@@ -1,5 +1,5 @@
 /*
- * locate.c - where the library is, and what the loader is to be told
+ * locate.c - where the library is, and its name for the loader
  * SPDX-License-Identifier: MIT
  */
 #include "command.h"
@@ -19,9 +19,9 @@ static const char *const tokens[] = {"$LIB", "${LIB}"};
 
 /*
  * What $LIB stands for in the loader of a 64-bit and of a 32-bit program, see
- * "Dynamic string tokens" in ld.so(8): Fedora and its like, then Debian with
- * the other architecture's packages and with the 64-bit one's own. The library
- * may lie in a directory of its own below these.
+ * "Dynamic string tokens" in ld.so(8): in Fedora and its relatives, then in
+ * Debian with the other architecture's packages and with the 64-bit one's own.
+ * The library may lie in a directory of its own below these.
  */
 static const struct {
     const char *mine;

@@ -137,7 +137,7 @@ static void remove_entries(struct file *file, const struct library *library)
         file->length = 0;
 }
 
-/* Adds a line of its own. False if there is no room. */
+/* Adds a line for the library. False if the file would be too large. */
 static bool add_entry(struct file *file, const struct library *library)
 {
     size_t length = strlen(library->entry);
@@ -324,8 +324,8 @@ static bool write_new_file(const struct file *file)
 }
 
 /*
- * Puts the edited file in the place of the one that was read. Returns 0,
- * CHANGED or STATUS_FAILED.
+ * Replaces the file that was read by the edited one. Returns 0, CHANGED or
+ * STATUS_FAILED.
  */
 static int replace_file(const struct file *old, const struct file *edited)
 {

@@ -2,9 +2,9 @@
  * reach.c - can the loader help this program?
  * SPDX-License-Identifier: MIT
  *
- * Looks at files only, and starts nothing. What is not sure is not said: a
- * program that cannot be read, or a script that cannot be followed, counts as
- * one that can be helped.
+ * Looks at files only, and starts nothing. When in doubt it says nothing: a
+ * program that cannot be read, or a script that cannot be followed, is taken
+ * for one that the loader can help.
  */
 #include "command.h"
 
@@ -25,7 +25,7 @@
 enum {
     SCRIPTS = 5,     /* interpreters that are scripts again, as in execve(2) */
     HEAD_LINE = 256, /* bytes that the kernel reads of a script */
-    WORDS = 64,      /* words of such a line, and an end */
+    WORDS = 64,      /* words of such a line, and a null pointer */
 };
 
 #define OUTSIDE                                                                \
@@ -363,7 +363,7 @@ static const struct launcher {
     const char *options;  /* the same, long */
     int operands;         /* before the command */
     bool assignments;     /* words with = before it, as env(1) has them */
-    bool cleans;          /* its environment reaches nobody */
+    bool cleans;          /* passes on no environment */
     const char *cleaning; /* options by which it does so; NULL: none */
 } launchers[] = {
     {"env", "uCS", " unset chdir ", 0, true, false,
@@ -390,7 +390,7 @@ static const struct launcher *find_launcher(const char *path)
     return NULL;
 }
 
-/* Is it one of the words of a list, each between blanks? */
+/* Is it in this list of words, each between blanks? */
 static bool is_listed(const char *list, const char *word, size_t length)
 {
     for (const char *place = list; (place = strstr(place, " ")) != NULL;
@@ -452,7 +452,7 @@ static char *const *follow_launcher(const struct launcher *launcher,
             split(words, word[2] != '\0'      ? word + 2
                          : command[1] != NULL ? command[1]
                                               : "");
-            /* what it holds is read as if it stood here */
+            /* its words are read as if they were here */
             for (int i = WORDS - 1; i > 0; i--)
                 words->list[i] = words->list[i - 1];
             words->list[0] = words->text;

@@ -117,27 +117,27 @@ static struct socket_row *find_row(const struct scan *scan, ino_t inode)
                : &scan->table->rows[scan->slots[slot] - 1];
 }
 
-/* Makes room for one more row, and a table of slots that is half empty. */
+/* Makes the table fit one more row, and keeps half of the slots empty. */
 static bool make_room(struct scan *scan)
 {
     struct socket_table *table = scan->table;
-    size_t room = table->room > 0 ? 2 * table->room : 64;
+    size_t capacity = table->capacity > 0 ? 2 * table->capacity : 64;
     struct socket_row *rows;
     size_t *slots;
 
-    if (table->count < table->room)
+    if (table->count < table->capacity)
         return true;
-    rows = realloc(table->rows, room * sizeof(*rows));
+    rows = realloc(table->rows, capacity * sizeof(*rows));
     if (rows == NULL)
         return false;
     table->rows = rows;
-    table->room = room;
-    slots = calloc(2 * room, sizeof(*slots));
+    table->capacity = capacity;
+    slots = calloc(2 * capacity, sizeof(*slots));
     if (slots == NULL)
         return false;
     free(scan->slots);
     scan->slots = slots;
-    scan->slot_count = 2 * room;
+    scan->slot_count = 2 * capacity;
     for (size_t i = 0; i < table->count; i++)
         scan->slots[find_slot(scan, rows[i].inode)] = i + 1;
     return true;
@@ -334,7 +334,7 @@ static bool has_ended(int process)
     return poll(&end, 1, 0) == 1;
 }
 
-/* A process that ended meanwhile is no news when all are looked at. */
+/* With --all, a process that has ended meanwhile is not worth a message. */
 static void note_gone(struct scan *scan, int pid)
 {
     if (scan->request->all)
@@ -426,7 +426,7 @@ static void visit_table(struct scan *scan, struct socket_row *model,
         } else if (errno == ESRCH) {
             note_gone(scan, row.pid);
             return;
-        } else if (errno != EBADF) { /* that one was closed meanwhile */
+        } else if (errno != EBADF) { /* it was closed meanwhile */
             failed = errno;
         }
     }
@@ -797,7 +797,7 @@ struct timer {
 struct timers {
     struct timer *list;
     size_t count;
-    size_t room;
+    size_t capacity;
 };
 
 static int by_inode(const void *left, const void *right)
@@ -845,14 +845,14 @@ static void read_timers(struct timers *timers, const char *path)
 
         if (!read_timer(line, &timer))
             continue;
-        if (timers->count == timers->room) {
-            size_t room = timers->room > 0 ? 2 * timers->room : 64;
+        if (timers->count == timers->capacity) {
+            size_t capacity = timers->capacity > 0 ? 2 * timers->capacity : 64;
 
-            list = realloc(timers->list, room * sizeof(*list));
+            list = realloc(timers->list, capacity * sizeof(*list));
             if (list == NULL)
                 err(STATUS_FAILED, NULL);
             timers->list = list;
-            timers->room = room;
+            timers->capacity = capacity;
         }
         timers->list[timers->count++] = timer;
     }
@@ -914,7 +914,7 @@ static void add_timers(struct scan *scan)
     free(timers.list);
 }
 
-/* With an idle time below the interval the first probe alone comes in time. */
+/* If the idle time is below the interval, only the first probe is in time. */
 static void hint_at_interval(const struct keepalive *wanted)
 {
     char text[32];

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: MIT
  *
  * Programs are started with an environment of a few variables, no input, ten
- * seconds of time and standard error on a pipe: one that the library does not
- * suit ends with a status other than 0, or its loader complains there.
+ * seconds of time and standard error on a pipe: if the library breaks one, it
+ * ends with a status other than 0, or its loader complains there.
  */
 #include "command.h"
 
@@ -56,9 +56,9 @@ static bool find_program(const char *name, bool privileged, char path[PATH_MAX])
 }
 
 /*
- * Becomes another user, nobody, so that a set-user-ID program changes its
- * rights and what only root may read is missed. A namespace without that user
- * has nobody to care for.
+ * Becomes another user, nobody, so that a set-user-ID program gains rights, and
+ * what only root may read cannot be read. In a namespace that lacks that user
+ * there is nobody to try this for.
  */
 static void become_nobody(void)
 {
@@ -175,7 +175,7 @@ static bool fails_anyway(const struct trial *trial)
            strstr(said, "libkeepalive") == NULL;
 }
 
-/* Programs that every machine has, and what they do in no time. */
+/* Programs that every machine has, with arguments that end them at once. */
 static const struct {
     bool privileged; /* only where it is set-user-ID */
     char *arguments[4];
@@ -411,10 +411,11 @@ static bool check_file(const struct library *library, char reason[REASON])
     return false;
 }
 
-/* A file or directory that somebody else may change is everybody's. */
-static bool check_way(char path[PATH_MAX], char reason[REASON])
+/* Can only root change the file and the directories above it, and can everybody
+ * read them? */
+static bool check_path(char path[PATH_MAX], char reason[REASON])
 {
-    mode_t needed = S_IROTH; /* of a directory on the way S_IXOTH */
+    mode_t needed = S_IROTH; /* for the directories above: S_IXOTH */
 
     for (;;) {
         struct stat status;
@@ -446,7 +447,7 @@ static bool check_way(char path[PATH_MAX], char reason[REASON])
     }
 }
 
-/* The way as it is written, and the way where its links lead. */
+/* Checks the path as it is written, and the one that its links lead to. */
 static bool check_owner(const char *file, char reason[REASON])
 {
     char written[PATH_MAX];
@@ -457,7 +458,7 @@ static bool check_owner(const char *file, char reason[REASON])
         snprintf(reason, REASON, "%s: %s", file, strerror(errno));
         return false;
     }
-    return check_way(written, reason) && check_way(path, reason);
+    return check_path(written, reason) && check_path(path, reason);
 }
 
 static bool check_owners(const struct library *library, char reason[REASON])
@@ -466,7 +467,7 @@ static bool check_owners(const struct library *library, char reason[REASON])
            (library->twin[0] == '\0' || check_owner(library->twin, reason));
 }
 
-/* Those who cannot read it start their programs without the library. */
+/* Programs of users who cannot read it start without the library. */
 static bool check_preload_file(const struct library *library,
                                char reason[REASON])
 {

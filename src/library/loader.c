@@ -129,7 +129,7 @@ static ElfW(Addr) find_by_gnu_hash(const struct table *table, const char *name)
     }
 }
 
-/* An object without the other table, seldom seen. All its symbols, in order. */
+/* For the rare object without a GNU hash table. Tries all symbols in order. */
 __attribute__((cold)) static ElfW(Addr)
     find_by_old_hash(const struct table *table, const char *name)
 {

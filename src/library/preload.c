@@ -156,8 +156,8 @@ COLD static void add_signal(struct signals *signals, int number)
     signals->words[(number - 1) / WORD] |= 1UL << (number - 1) % WORD;
 }
 
-/* Writes without a signal to the program: they are held back, those that the
- * write has raised are taken away, and the mask becomes what it was. */
+/* Writes without a signal to the program: signals are blocked, those that the
+ * write has raised are removed, and the mask is restored. */
 COLD static void write_quietly(const char *line, size_t size)
 {
     struct signals raised = {{0}}, before = {{0}}, mask = {{0}};
@@ -191,7 +191,7 @@ COLD static void report(const char *const bad[KEEPALIVE_OPTIONS])
 
 /*
  * Makes the data of this library read-only: it is part of every set-user-ID
- * program, and nothing in it that points to code shall be writable. Its pages
+ * program, and nothing in it that points to code may be writable. Its pages
  * hold nothing else: the segment begins on a page of its own, for the largest
  * pages of the architecture. Only with glibc: musl gives the rest of the last
  * page to malloc(3).
@@ -244,7 +244,7 @@ static inline int get_phase(void)
     return atomic_load_explicit(&phase, memory_order_acquire);
 }
 
-/* Not inline, so that other sockets are spared its stack frame. */
+/* Not inline, so that other sockets do not pay for its stack frame. */
 __attribute__((noinline)) static int
 tcp_socket(int family, int type, int protocol, const struct state *s)
 {

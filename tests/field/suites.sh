@@ -4,10 +4,10 @@
 #
 # Each suite, or those named in SUITES, runs twice with a library that does
 # nothing, to find what is not repeatable, then with libkeepalive, then with
-# KEEPALIVE=force, too. The results are compared test by test and printed as a table.
-# CPython's tests come from the package libpython3.N-testsuite; the sources of the
-# others are fetched with apt-get and kept below $BUILD/suites. They run in a network
-# namespace of their own, which has a loopback and nothing else.
+# KEEPALIVE=force, too. The results are compared test by test and printed as a
+# table. CPython's tests come from the package libpython3.N-testsuite; the sources
+# of the others are fetched with apt-get and kept below $BUILD/suites. They run in
+# a network namespace of their own, which has only a loopback.
 . tests/common.sh
 sources=$BUILD/suites
 PATH=/usr/bin:$PATH # the distribution's programs, not others of that name
@@ -65,7 +65,7 @@ need ip timeout
 ip link set lo up
 unset http_proxy https_proxy ALL_PROXY all_proxy
 
-# Differences that are known, and why they are none of the library's faults.
+# Known differences, and why they are not the library's fault.
 explain() { # SUITE TEST
     case $1:$2 in
     *) return 1 ;;
