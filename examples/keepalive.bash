@@ -3,19 +3,20 @@
 # shellcheck shell=bash
 #
 # Copy it to /usr/share/bash-completion/completions/keepalive, or read it with
-# `.` from ~/.bashrc.
+# `.` from ~/.bashrc. The flags are those of `keepalive --help`.
 _keepalive() {
-    local flags='--idle --interval --count --timeout --off --force --pid
-        --all --missing --dry-run --global --cgroup --json --quiet --help --version'
-    local with_value=' -t --idle -i --interval -c --count -u --timeout '
+    local help flags with_value
     local word=${COMP_WORDS[COMP_CWORD]} mode=run at=1
 
     COMPREPLY=()
-    # bash takes --idle=60 apart into three words
+    help=$("${COMP_WORDS[0]}" --help 2>/dev/null)
+    flags=$(sed -n 's/^  -., \(--[a-z-]*\).*/\1/p' <<<"$help")
+    with_value=$(sed -n 's/^  \(-.\), \(--[a-z-]*\) [A-Z].*/ \1 \2 /p' <<<"$help")
+    # bash splits --idle=60 into three words
     if [[ $word == = ]]; then
         word=
     fi
-    # What stands before the word: flags, perhaps -p, then a command
+    # Before the word: flags, perhaps -p, then a command
     while ((at < COMP_CWORD)); do
         if [[ ${COMP_WORDS[at + 1]-} == = ]]; then
             ((at + 2 < COMP_CWORD)) || {
@@ -26,8 +27,6 @@ _keepalive() {
             }
             [[ ${COMP_WORDS[at]} != --pid ]] || mode=processes
             ((at += 2))
-        elif [[ $with_value == *" ${COMP_WORDS[at]} "* ]]; then
-            ((++at < COMP_CWORD)) || return
         elif [[ ${COMP_WORDS[at]} == @(-g|--global) ]]; then
             mapfile -t COMPREPLY < <(compgen -W 'on off status' -- "$word")
             return
@@ -36,6 +35,8 @@ _keepalive() {
                 mapfile -t COMPREPLY < <(compgen -d -- "$word")
                 return
             fi
+        elif [[ $with_value == *" ${COMP_WORDS[at]} "* ]]; then
+            ((++at < COMP_CWORD)) || return
         elif [[ ${COMP_WORDS[at]} == @(-p*|--pid|-a|--all) ]]; then
             mode=processes
         elif [[ ${COMP_WORDS[at]} != -* && $mode == run ]]; then
@@ -53,8 +54,8 @@ _keepalive() {
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word")
     elif [[ $mode == processes ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]*)" -- \
-            "$word")
+        mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]* &&
+            cat [0-9]*/comm 2>/dev/null | sort -u)" -- "$word")
     else
         mapfile -t COMPREPLY < <(compgen -c -- "$word")
     fi

@@ -2,7 +2,31 @@
 # SPDX-License-Identifier: MIT
 #
 # `make install` puts it where fish looks; by hand, copy it to
-# ~/.config/fish/completions.
+# ~/.config/fish/completions. The flags are those of `keepalive --help`.
+
+# "  -t, --idle TIME    idle time before a probe", as four lines
+set -l pattern '^  -(.), --([a-z-]+)(\[\S+\])?( \S+)?  +(.*)$'
+set -g __keepalive_specs
+for line in (keepalive --help 2>/dev/null | string match -r -- '^  -., --.*')
+    set -l letter (string replace -r $pattern '$1' -- $line)
+    set -l name (string replace -r $pattern '$2' -- $line)
+    set -l argument (string replace -r $pattern '$4' -- $line | string trim)
+    set -l flag -c keepalive -n '__keepalive_expects flags' -s $letter \
+        -l $name -d (string replace -r $pattern '$5' -- $line)
+    set -l values
+    switch $argument
+        case ''
+            complete $flag
+            set -a __keepalive_specs $letter/$name
+            continue
+        case '*|*'
+            set values -a (string replace -a '|' ' ' -- $argument)
+        case DIR
+            set values -a '(__fish_complete_directories)'
+    end
+    complete $flag -x $values
+    set -a __keepalive_specs $letter/$name=
+end
 
 # Reads the flags: is this what the line is for?
 #     pid       processes, by -p
@@ -10,8 +34,7 @@
 #     command   a command; prints it and its arguments
 function __keepalive_expects --argument-names what
     set -l words (commandline -opc) (commandline -ct)
-    argparse -s t/idle= i/interval= c/count= u/timeout= o/off f/force p/pid \
-        a/all m/missing n/dry-run g/global= G/cgroup= j/json q/quiet h/help V/version -- $words[2..-1] 2>/dev/null
+    argparse -s $__keepalive_specs -- $words[2..-1] 2>/dev/null
     or set argv
     set -q argv[1]
     and not string match -q -- '-*' $argv[1]
@@ -43,35 +66,3 @@ complete -c keepalive -n '__keepalive_expects command >/dev/null' \
     -a '(__keepalive_complete_command)'
 complete -c keepalive -n '__keepalive_expects pid' \
     -a '(__fish_complete_pids)'
-complete -c keepalive -n '__keepalive_expects flags' -x -s t -l idle \
-    -d 'Idle time before a probe'
-complete -c keepalive -n '__keepalive_expects flags' -x -s i -l interval \
-    -d 'Time between probes'
-complete -c keepalive -n '__keepalive_expects flags' -x -s c -l count \
-    -d 'Unanswered probes before giving up'
-complete -c keepalive -n '__keepalive_expects flags' -x -s u -l timeout \
-    -d 'Time without acknowledgement of data'
-complete -c keepalive -n '__keepalive_expects flags' -s o -l off \
-    -d 'No keepalive'
-complete -c keepalive -n '__keepalive_expects flags' -s f -l force \
-    -d 'Programs cannot change the values'
-complete -c keepalive -n '__keepalive_expects flags' -s p -l pid \
-    -d 'The sockets of running processes'
-complete -c keepalive -n '__keepalive_expects flags' -s a -l all \
-    -d 'The sockets of all processes'
-complete -c keepalive -n '__keepalive_expects flags' -s m -l missing \
-    -d 'Only connections without keepalive'
-complete -c keepalive -n '__keepalive_expects flags' -s n -l dry-run \
-    -d 'Say what would be set'
-complete -c keepalive -n '__keepalive_expects flags' -x -s g -l global \
-    -a 'on off status' -d 'The whole machine'
-complete -c keepalive -n '__keepalive_expects flags' -x -s G -l cgroup \
-    -a '(__fish_complete_directories)' -d 'Every program of a cgroup'
-complete -c keepalive -n '__keepalive_expects flags' -s j -l json \
-    -d 'Print JSON'
-complete -c keepalive -n '__keepalive_expects flags' -s q -l quiet \
-    -d 'No warning if the command is out of reach'
-complete -c keepalive -n '__keepalive_expects flags' -s h -l help \
-    -d 'Print the flags'
-complete -c keepalive -n '__keepalive_expects flags' -s V -l version \
-    -d 'Print the version'

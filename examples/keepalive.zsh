@@ -3,32 +3,35 @@
 # SPDX-License-Identifier: MIT
 #
 # `make install` puts it where zsh looks; by hand, copy it to a directory of
-# $fpath as _keepalive.
+# $fpath as _keepalive. The flags are those of `keepalive --help`.
+setopt localoptions extendedglob
 local curcontext=$curcontext context state state_descr line
+local help flag does argument values
 local -A opt_args
-local -a flags=(
-    '(-t --idle)'{-t+,--idle=}'[idle time before a probe]:time'
-    '(-i --interval)'{-i+,--interval=}'[time between probes]:time'
-    '(-c --count)'{-c+,--count=}'[unanswered probes before giving up]:probes'
-    '(-u --timeout)'{-u+,--timeout=}'[time without acknowledgement]:time'
-    '(-o --off -f --force)'{-o,--off}'[no keepalive]'
-    '(-o --off -f --force)'{-f,--force}'[programs cannot change the values]'
-    '(-p --pid)'{-p,--pid}'[the sockets of running processes]'
-    '(-a --all)'{-a,--all}'[the sockets of all processes]'
-    '(-m --missing)'{-m,--missing}'[only connections without keepalive]'
-    '(-n --dry-run)'{-n,--dry-run}'[say what would be set]'
-    '(-g --global)'{-g+,--global=}'[the whole machine]:what:(on off status)'
-    '(-G --cgroup)'{-G+,--cgroup=}'[every program of a cgroup]:cgroup:_directories'
-    '(-j --json)'{-j,--json}'[print JSON]'
-    '(-q --quiet)'{-q,--quiet}'[no warning if the command is out of reach]'
-    '(- *)'{-h,--help}'[print the flags]'
-    '(- *)'{-V,--version}'[print the version]'
-)
+local -a flags match mbegin mend
 
-# Flags end at the command; those of processes may stand behind a number.
+for help in ${(f)"$(_call_program flags ${(Q)words[1]} --help 2>/dev/null)"}; do
+    # "  -t, --idle TIME    idle time before a probe"
+    [[ $help == (#b)'  -'(?)', --'([a-z-]##)([^' ']#)(' '[^' ']##|)' '##(*) ]] ||
+        continue
+    flag="(-$match[1] --$match[2])" does="[$match[5]]" argument=${match[4]# }
+    case $argument in
+    *'|'*) values="(${argument//|/ })" ;;
+    DIR) values=_directories ;;
+    *) values= ;;
+    esac
+    if [[ -z $argument ]]; then
+        flags+=($flag{-$match[1],--$match[2]}$does)
+    else
+        flags+=($flag{-$match[1]+,--$match[2]=}$does:$argument:$values)
+    fi
+done
+
+# Flags end at the command; those of processes may follow a number or a name.
 _arguments -C -s -S -A '-*' $flags '*::command:->operands' && return
 [[ $state == operands ]] || return 1
-if (( ! ${+opt_args[-p]} && ! ${+opt_args[--pid]} )); then
+if (( ! ${+opt_args[-p]} && ! ${+opt_args[--pid]} && ! ${+opt_args[-a]} &&
+    ! ${+opt_args[--all]} )); then
     _normal
 elif [[ $PREFIX == -* ]]; then
     words=(keepalive $words)

@@ -13,6 +13,7 @@
  *     probe set         what setsockopt() returns for what is no socket
  *     probe message     whether setsockopt() leaves the message of dlerror(3)
  *     probe calls       what setsockopt() returns, for calls good and bad
+ *     probe no_delay    sets an option that is none of ours, by the value 9
  *     probe override    sockets on which the program sets values of its own
  *     probe others      sockets that do not count, after a marker
  *     probe tcp         one TCP socket, after a marker
@@ -228,6 +229,14 @@ static int calls(void)
     return 0;
 }
 
+/* A value that some libraries refuse and the kernel takes. */
+static int no_delay(void)
+{
+    print_call("no delay", socket(AF_INET, SOCK_STREAM, 0), IPPROTO_TCP,
+               TCP_NODELAY, &(int){9}, sizeof(int));
+    return 0;
+}
+
 /* As curl and its like do, once the socket is theirs. */
 static void override(const char *label, int fd)
 {
@@ -368,6 +377,7 @@ static const struct command {
     {"set", set},
     {"message", message},
     {"calls", calls},
+    {"no_delay", no_delay},
     {"override", override_all},
     {"stream", stream},
     {"greeting", greeting},

@@ -46,14 +46,21 @@ inside() {
     # shellcheck disable=SC2016
     sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$@"
 }
-# said FLAGS...: what the command says, its blanks squeezed, and its status
+head='keepalive idle interval count timeout cgroup'
+# said FLAGS...: what the command says, of a table these columns, its blanks
+# squeezed, and its status
 said() {
     status=0
     "$COMMAND" "$@" >"$tmp/said" 2>&1 || status=$?
-    tr -s ' ' <"$tmp/said"
+    tr -s ' ' <"$tmp/said" | awk -v head="$head" '
+        $1 == "keepalive" { fields = NF
+            for (i = 1; i <= NF; i++) kept[i] = index(" " head " ", " " $i " ") }
+        NF == fields { line = ""
+            for (i = 1; i <= NF; i++) if (kept[i]) line = line " " $i
+            $0 = substr(line, 2) }
+        { print }'
     echo "status $status"
 }
-head='keepalive idle interval count timeout cgroup'
 attached() { "$tmp/attach" list "${1:-$cgroup}"; }
 
 # The programs: dynamic, static, of musl where its compiler is there

@@ -8,7 +8,7 @@ need bash
 offered() {
     # shellcheck disable=SC2016
     bash -c '. examples/keepalive.bash
-        COMP_WORDS=(keepalive "$@") COMP_CWORD=$#
+        COMP_WORDS=("$COMMAND" "$@") COMP_CWORD=$#
         _keepalive
         printf "%s\n" "${COMPREPLY[@]}"' bash "$@" | sort -u | xargs
 }
@@ -16,12 +16,34 @@ flags=$("$COMMAND" --help | sed -n 's/^  -., \(--[a-z-]*\).*/\1/p' | sort |
     xargs)
 expect 'every flag of --help, and no other' \
     "$flags" "$(offered --)"
-expect 'every flag, zsh' "$flags" \
-    "$(sed -n 's/.*{-.+*,\(--[a-z-]*\)=*}.*/\1/p' examples/keepalive.zsh | sort |
-        xargs)"
-expect 'every flag, fish' "$flags" \
-    "$(sed -n 's/.* -s . -l \([a-z-]*\) .*/--\1/p' examples/keepalive.fish | sort |
-        xargs)"
+if command -v zsh >/dev/null; then
+    cat >"$tmp/flags.zsh" <<'END'
+_call_program() { shift; "$@" }
+_arguments() { print -rl -- "$@" }
+words=($COMMAND)
+complete_it() { . ./examples/keepalive.zsh }
+complete_it
+END
+    zsh -f "$tmp/flags.zsh" >"$tmp/specs"
+    expect 'every flag, zsh' "$flags" \
+        "$(sed -n 's/.*)\(--[a-z-]*\).*/\1/p' "$tmp/specs" | sort | xargs)"
+    expect 'zsh: an argument' '(-t --idle)--idle=[idle time before a probe]:TIME:
+(-g --global)--global=[the whole machine]:on|off|status:(on off status)' \
+        "$(grep -e ')--idle' -e ')--global' "$tmp/specs")"
+fi
+# in_fish WORDS: what fish offers for the last of these words
+in_fish() {
+    HOME=$tmp PATH=${COMMAND%/*}:$PATH fish --no-config -c \
+        "source examples/keepalive.fish; complete -C '$1'" |
+        cut -f 1 | sort -u | xargs
+}
+if command -v fish >/dev/null; then
+    expect 'every flag, fish' "$flags" "$(in_fish 'keepalive --')"
+    expect 'fish: the machine' 'off on status' "$(in_fish 'keepalive --global ')"
+    expect 'fish: behind a number' --off "$(in_fish 'keepalive -t 5 --of')"
+    expect 'fish: behind a process' --idle "$(in_fish 'keepalive -p 1 --id')"
+    expect 'fish: a file for the command' README "$(in_fish 'keepalive cat REA')"
+fi
 expect 'a flag' '--idle --interval' "$(offered --off --i)"
 for flag in $("$COMMAND" --help | sed -n 's/^  -.*\(--[a-z]*\) [TP][A-Z].*/\1/p')
 do
@@ -39,6 +61,9 @@ expect 'a command' 'test' "$(offered -t 60 --off tes | tr ' ' '\n' |
     grep -x test)"
 expect 'a process' "$$" "$(offered -t 60 -p 1 $$ | tr ' ' '\n' |
     grep -x $$)"
+# shellcheck disable=SC2016
+expect 'a process by name' sleepy "$(cp "$(command -v sleep)" "$tmp/sleepy" &&
+    { "$tmp/sleepy" 60 & } && sleep 0.2 && offered -p sleepy; kill $!)"
 expect 'flags behind a process' '--idle' "$(offered -p 1 --id)"
 mkdir "$tmp/directory"
 expect 'a cgroup' "$tmp/directory" "$(offered -t 60 --cgroup "$tmp/d")"

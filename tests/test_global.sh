@@ -444,7 +444,7 @@ rm "$file"
 # system call before the file is replaced is held up meanwhile.
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
     put '@A\n'
-    strace -qq -o /dev/null -e inject=fsync:delay_enter=1500000:when=1 \
+    strace -qq -o /dev/null -e inject=fsync:delay_enter=3000000:when=1 \
         "$keepalive" --global on >"$tmp/on" 2>&1 &
     adder=$!
     for _ in $(seq 100); do
