@@ -47,18 +47,21 @@ inside() {
     sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$@"
 }
 head='keepalive idle interval count timeout cgroup'
-# said FLAGS...: what the command says, of a table these columns, its blanks
-# squeezed, and its status
-said() {
-    status=0
-    "$COMMAND" "$@" >"$tmp/said" 2>&1 || status=$?
-    tr -s ' ' <"$tmp/said" | awk -v head="$head" '
+# These columns of a table, and all that is none; the blanks squeezed
+columns() {
+    tr -s ' ' | awk -v head="$head" '
         $1 == "keepalive" { fields = NF
             for (i = 1; i <= NF; i++) kept[i] = index(" " head " ", " " $i " ") }
         NF == fields { line = ""
             for (i = 1; i <= NF; i++) if (kept[i]) line = line " " $i
             $0 = substr(line, 2) }
         { print }'
+}
+# said FLAGS...: what the command says, and its status
+said() {
+    status=0
+    "$COMMAND" "$@" >"$tmp/said" 2>&1 || status=$?
+    columns <"$tmp/said"
     echo "status $status"
 }
 attached() { "$tmp/attach" list "${1:-$cgroup}"; }
@@ -361,5 +364,5 @@ command=$(echo "$command" |
         s,/node/kubepods.slice,$cgroup,")
 # shellcheck disable=SC2086
 expect 'the DaemonSet' "$head
-on 240 30 5 - $cgroup" "$($command 2>&1 | tr -s ' ')"
+on 240 30 5 - $cgroup" "$($command 2>&1 | columns)"
 finish

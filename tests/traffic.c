@@ -22,12 +22,15 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The options that test_cgroup.sh names: the first of the table. */
+enum { OPTIONS = TIMEOUT + 1 };
+
 static void print_values(const char *label, int fd)
 {
     char text[64];
 
     printf("%s:", label);
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+    for (int i = 0; i < OPTIONS; i++) {
         put_option(text, i, option_of(fd, i))[0] = '\0';
         fputs(text, stdout);
     }
@@ -36,7 +39,7 @@ static void print_values(const char *label, int fd)
 
 static void set_own(int fd, int on)
 {
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+    for (int i = 0; i < OPTIONS; i++) {
         int value = i == SWITCH ? on : contract[i].own;
 
         if (setsockopt(fd, contract[i].option.level, contract[i].option.option,
