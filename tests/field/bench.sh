@@ -31,7 +31,7 @@ peer "$dontdie" libdontdie0 libdontdie.so.0
 sync
 
 echo "libkeepalive: what it costs, $(date +%Y-%m-%d)"
-echo "$(uname -srm), $(getconf GNU_LIBC_VERSION), $(nproc) processors," \
+echo "Linux $(uname -r | cut -d . -f 1,2) $(uname -m), $(getconf GNU_LIBC_VERSION), $(nproc) processors," \
     "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)"
 echo
 

@@ -223,7 +223,7 @@ mkdir -p "$BUILD"
 {
     echo 'SO_KEEPALIVE TCP_KEEPCNT TCP_KEEPIDLE TCP_KEEPINTVL of the sockets' \
         'of real programs'
-    echo "Asked for: 1 11 222 33. $(date +%F), Linux $(uname -r)," \
+    echo "Asked for: 1 11 222 33. $(date +%F), Linux $(uname -r | cut -d . -f 1,2)," \
         "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)"
     echo
     join_passes "$tmp/versions" "$tmp/1" "$tmp/2" "$tmp/3" "$tmp/4" "$tmp/5" \
