@@ -428,6 +428,58 @@ time.sleep(1000)' &&
     expect 'the scope of an address' '[fe80::5%scope0]:7700' \
         "$("$COMMAND" -p "$pid" | columns '*' local)"
 
+# The traffic class that cgroup v1 gives to sockets stays as it is when they are
+# looked at; where the group cannot be joined they are left out. The group is the
+# script's own, and holds nobody else.
+cat >"$tmp/class.sh" <<'END'
+place=$2/net_cls group=$2/net_cls/keepalive-test-$$ holder=
+ip link set lo up
+mkdir -p "$place"
+open_groups() { mount -t cgroup -o net_cls none "$place" 2>/dev/null; }
+open_groups && mkdir "$group" && echo 0x100001 >"$group/net_cls.classid" || exit 77
+end() {
+    kill $holder
+    wait $holder
+    mountpoint -q "$place" || open_groups
+    for try in $(seq 100); do
+        rmdir "$group" && break
+        sleep 0.1
+    done
+}
+trap end EXIT
+trap 'exit 1' HUP INT TERM
+sh -c 'echo $$ >"$0/cgroup.procs" && exec python3 -c "
+import socket, time
+kept = [socket.create_server((\"127.0.0.1\", 7800))]
+kept += [socket.create_connection((\"127.0.0.1\", 7800))]
+print(\"ready\", flush=True)
+time.sleep(60)"' "$group" >"$2/ready" &
+holder=$!
+for try in $(seq 100); do
+    grep -q ready "$2/ready" && break
+    sleep 0.1
+done
+look() {
+    "$1" -p $holder >"$2/rows"
+    echo "status $?, $(grep -c 7800 "$2/rows") rows, $(ss -Htn --tos dport = :7800 |
+        grep -o 'class_id:[^ ]*')"
+}
+look true "$2"
+look "$1" "$2"
+umount "$place"
+look "$1" "$2"
+END
+if said=$(unshare -n -m --propagation private sh "$tmp/class.sh" "$COMMAND" "$tmp" \
+    2>"$tmp/err"); then
+    expect 'the traffic class' 'status 0, 0 rows, class_id:0x100001
+status 0, 2 rows, class_id:0x100001
+status 2, 0 rows, class_id:0x100001' "$said"
+    expect 'the traffic class: why it is left out' 1 \
+        "$(grep -c 'left out.*net_cls' "$tmp/err")"
+else
+    echo 'no net_cls of cgroup v1 here: left out'
+fi
+
 # Somebody else's process
 cp "$COMMAND" "$tmp/keepalive" # another user need not reach the tree
 if ! setpriv --reuid=65534 --regid=65534 --clear-groups \
