@@ -23,10 +23,10 @@ elf() {
         fail "$1: ELF gate: $(cat "$tmp/log")"
 }
 
-# build LABEL CC [CPPFLAGS]: the library and the example, in $tmp/LABEL
+# build LABEL CC [CPPFLAGS]: all and the example, in $tmp/LABEL
 build() {
     command -v "${2%% *}" >/dev/null || return
-    make -s BUILD="$tmp/$1" CC="$2" CPPFLAGS="${3-}" "$tmp/$1/libkeepalive.so" \
+    make -s BUILD="$tmp/$1" CC="$2" CPPFLAGS="${3-}" all \
         "$tmp/$1/examples/show" >"$tmp/log" 2>&1
     expect "$1: the build prints nothing" '' "$(cat "$tmp/log")"
     [ -e "$tmp/$1/libkeepalive.so" ]

@@ -17,6 +17,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -172,7 +173,8 @@ static const char *read_open_file(struct file *file, int fd)
     file->length = (size_t)length;
     if (file->status.st_nlink != 1)
         return "has another hard link, which replacing it would break";
-    if (ioctl(fd, GET_FLAGS, &flags) == 0 &&
+    /* not by ioctl(2), whose second parameter is an int in musl */
+    if (syscall(SYS_ioctl, fd, GET_FLAGS, &flags) == 0 &&
         (flags & (IMMUTABLE | APPEND_ONLY)) != 0)
         return "is immutable or append-only, see chattr(1)";
     return NULL;

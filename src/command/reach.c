@@ -201,13 +201,13 @@ static bool is_go(int fd, const struct elf *elf)
         read_at(fd, table, size, elf->sections)) {
         char *names = table + size;
         Elf64_Shdr section;
+        size_t most = MOST_NAMES;
         ssize_t length;
 
         read_section(elf, table, elf->names, &section);
-        length =
-            pread(fd, names,
-                  section.sh_size < MOST_NAMES ? section.sh_size : MOST_NAMES,
-                  (off_t)section.sh_offset);
+        if (section.sh_size < most)
+            most = (size_t)section.sh_size;
+        length = pread(fd, names, most, (off_t)section.sh_offset);
         names[length > 0 ? length : 0] = '\0';
         found = has_section(elf, table, names, length > 0 ? (size_t)length : 0);
     }
