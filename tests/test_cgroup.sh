@@ -200,8 +200,9 @@ was tried there has KEEPIDLE=222, perhaps by --force for a cgroup above; \
 nothing was changed
 status 125" "$(said -t 98 --cgroup "$inner")"
 expect 'and what was there is back' "$before" "$(attached "$inner")"
-expect 'off, but not above' "keepalive: $inner: still in force, from $cgroup
-status 125" "$(said --off --cgroup "$inner")"
+expect 'off, but not above' "keepalive: $inner: nothing of its own is in force, \
+but what is set in $cgroup still is
+status 2" "$(said --off --cgroup "$inner")"
 expect 'it comes from above' "$head
 force 222 - - - $cgroup
 status 0" "$(said --cgroup "$inner")"
@@ -325,15 +326,17 @@ status 125" "$(setpriv --reuid=65534 --regid=65534 --clear-groups "$COMMAND" \
     -t 1 --cgroup "$cgroup" 2>&1; echo "status $?")"
 
 # What is no cgroup, and flags that do not count
-expect 'a directory' "keepalive: $tmp: no cgroup, neither the directory nor \
-below $mount
-status 125" "$(said -t 1 --cgroup "$tmp")"
-expect 'nothing' "keepalive: no/such: no cgroup, neither the directory nor \
-below $mount
-status 125" "$(said -t 1 --cgroup no/such)"
-expect 'a file' "keepalive: $cgroup/cgroup.procs: no cgroup, neither the \
-directory nor below $mount
-status 125" "$(said -t 1 --cgroup "$cgroup/cgroup.procs")"
+for other in "$tmp" no/such "$cgroup/cgroup.procs"; do
+    expect "no cgroup: $other" "keepalive: '$other' is not a cgroup of version 2, \
+and there is none of that name below $mount
+status 125" "$(said -t 1 --cgroup "$other")"
+done
+# These would be the whole machine, so nothing is set here.
+for other in '' . / .. "$name/.."; do
+    expect "not the whole machine: '$other'" "keepalive: '$other' is not a cgroup \
+of version 2, and there is none of that name below $mount
+status 125" "$(cd "$tmp" && said --cgroup "$other")"
+done
 first=$(awk '$3 == "cgroup" { print $2; exit }' /proc/mounts)
 if [ -n "$first" ]; then
     expect 'version 1' "keepalive: $first: a cgroup of version 1; this takes \
@@ -345,9 +348,9 @@ while IFS='|' read -r words reason; do
     expect "$words" "keepalive: $reason
 status 125" "$(said --cgroup "$cgroup" $words)"
 done <<'END'
---off -t 5|--off cannot be used with values and --cgroup
+--off -t 5|--off cannot be used with --idle
 -q|--quiet cannot be used with --cgroup
-word|--cgroup: 'word' is one word too many
+word|--cgroup: unexpected argument 'word'
 END
 expect 'nothing of ours is left' "$others" "$(attached)"
 

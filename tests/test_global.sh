@@ -80,7 +80,7 @@ status 0' "$(global off)"
 content 'off once more' -
 expect 'another word' "keepalive: --global: 'no' is not on, off or status
 status 125" "$(global no)"
-expect 'a command behind it' 'keepalive: --global: '\''true'\'' is one word too many
+expect 'a command behind it' 'keepalive: --global: unexpected argument '\''true'\''
 125' "$("$keepalive" --global on true 2>&1; echo $?)"
 
 # What the file is before `on`, and after; `=` where it stays

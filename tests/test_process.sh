@@ -311,6 +311,11 @@ hint() {
 }
 expect 'a hint at the interval' '1 0 0' \
     "$(hint -t 5) $(hint -t 5 -i 5) $(hint -t 9h)"
+"$COMMAND" -i 5 -p "$holder" >/dev/null
+expect 'a hint at the interval of the sockets' '0' "$(hint -t 5)"
+"$COMMAND" -i 75 -p "$holder" >/dev/null
+expect 'flags end at --' "keepalive: -t: no process has this name
+status 1" "$("$COMMAND" -p -- -t 2>&1; echo "status $?")"
 "$COMMAND" --off -p "$holder" >/dev/null
 
 # What would be set, and only that

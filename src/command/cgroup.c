@@ -566,17 +566,22 @@ static bool find_cgroup(const char *name, char path[PATH_MAX])
     char mount[PATH_MAX];
     char below[PATH_MAX];
     bool mounted = find_mount(mount);
+    size_t length = mounted ? strlen(mount) : 0;
 
     if (realpath(name, path) != NULL && kind_of(path) == CGROUP_V2)
         return true;
+    /* Below, not the mount itself: "" or "." must not be the whole machine. */
     if (mounted && snprintf(below, PATH_MAX, "%s/%s", mount, name) < PATH_MAX &&
-        realpath(below, path) != NULL && kind_of(path) == CGROUP_V2)
+        realpath(below, path) != NULL && kind_of(path) == CGROUP_V2 &&
+        strncmp(path, mount, length) == 0 && path[length] == '/')
         return true;
     if (kind_of(name) == CGROUP_V1)
         warnx("%s: a cgroup of version 1; this takes version 2%s%s", name,
               mounted ? ", which is mounted at " : "", mounted ? mount : "");
     else if (mounted)
-        warnx("%s: no cgroup, neither the directory nor below %s", name, mount);
+        warnx("'%s' is not a cgroup of version 2, and there is none of that "
+              "name below %s",
+              make_printable(name), mount);
     else
         warnx("%s: no cgroup of version 2 is mounted here", name);
     return false;
@@ -932,7 +937,7 @@ static void print_layers(const struct layer layers[], int count)
     }
 }
 
-/* Shows what is in force; with `off`, complains if something is. */
+/* Shows what is in force; with `off`, says so only if something still is. */
 static int show_layers(const char *path, const struct layers *layers, bool off)
 {
     if (layers->count == 0 && off)
@@ -943,8 +948,10 @@ static int show_layers(const char *path, const struct layers *layers, bool off)
         return CGROUP_OFF;
     }
     if (off) {
-        warnx("%s: still in force, from %s", path, layers->list[0].path);
-        return STATUS_FAILED;
+        warnx("%s: nothing of its own is in force, but what is set in %s still "
+              "is",
+              path, layers->list[0].path);
+        return CGROUP_STILL;
     }
     print_layers(layers->list, layers->count);
     return 0;

@@ -198,7 +198,10 @@ int switch_machine(const char *what, bool quiet, bool json);
  * below the mount of cgroup2. NULL: shows what is in force there; no values:
  * removes what was put there. Returns the exit status.
  */
-enum { CGROUP_OFF = 1 }; /* shown: nothing is in force */
+enum {
+    CGROUP_OFF = 1,   /* shown: nothing is in force */
+    CGROUP_STILL = 2, /* removed, but what a cgroup above has is in force */
+};
 int switch_cgroup(const char *name, const struct keepalive *wanted);
 
 #endif

@@ -238,6 +238,10 @@ static int lock(void)
             open(LOCK_FILE,
                  O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 
+        if (fd < 0 && errno == EACCES && geteuid() != 0) {
+            warnx("--global on and off take root");
+            return -1;
+        }
         if (fd < 0 && errno != ELOOP && errno != EISDIR) {
             warn("%s", LOCK_FILE);
             return -1;
@@ -410,9 +414,11 @@ static int switch_off(const struct library *library, bool quiet)
         return status;
     /* What a program has decides, not what the file says. */
     if (has_library(library, mapped)) {
-        warnx("%s, but a program that is started now still has %s",
-              status == 0 ? "the entry is removed" : "there is no entry for it",
-              mapped);
+        warnx("%s, but a program that is started now still has %s: remove "
+              "what names that from %s",
+              status == 0 ? "the entry is removed"
+                          : "there is no entry for this library",
+              mapped, PRELOAD_FILE);
         return MACHINE_BROKEN;
     }
     if (quiet)
@@ -551,7 +557,7 @@ static void look(struct report *report, const struct library *library)
         add_finding(report, checks[i].name, passes, reason);
     }
     add_finding(
-        report, "programs start and have it",
+        report, "programs start with it",
         start_programs(library, report->named ? NULL : library->entry, reason),
         reason);
     if (report->on && !report->named) {
@@ -567,14 +573,17 @@ static void print_report(const struct report *report,
                          const struct library *library)
 {
     bool on = report->on || report->named;
+    size_t place = 0;
+    bool has_words = next_word(&report->file, &place) > 0;
     size_t length;
 
+    place = 0;
     printf("%s %s\n", PRELOAD_FILE,
            report->fault != NULL ? report->fault
-           : report->file.there  ? "holds"
-                                 : "is not there");
-    for (size_t place = 0; (length = next_word(&report->file, &place)) > 0;
-         place += length) {
+           : !report->file.there ? "is not there"
+           : has_words           ? "holds"
+                                 : "holds no library");
+    for (; (length = next_word(&report->file, &place)) > 0; place += length) {
         const char *word = report->file.bytes + place;
 
         printf("  %.*s%s\n", (int)length, word,

@@ -115,18 +115,27 @@ static void write_range(char text[RANGE], int row)
              option->unit[0] != '\0' ? " " : "", option->unit);
 }
 
+/* Says what the library would say of a bad value, but for what happens then. */
+static void complain(const struct flag *flag, const char *value)
+{
+    char line[KEEPALIVE_COMPLAINT + 1];
+    char *words;
+
+    line[keepalive_complaint(line, flag->row, value)] = '\0';
+    words = strchr(line, '\'');
+    *strrchr(words, ';') = '\0';
+    warnx("--%s: %s", flag->name, words);
+}
+
 /* Notes the value that a flag sets, if it is one. */
 static bool note_setting(struct request *request, const struct flag *flag,
                          const char *value)
 {
     char **setting = &request->settings[flag->row];
-    char range[RANGE];
     int number;
 
     if (!keepalive_parse(flag->row, value, &number)) {
-        write_range(range, flag->row);
-        warnx("--%s: '%s' is not a value from %s", flag->name,
-              make_printable(value), range);
+        complain(flag, value);
         return false;
     }
     free(*setting);
@@ -172,7 +181,8 @@ static bool read_flags(struct request *request, int argc, char *argv[])
         if (takes == optional_argument)
             *end++ = ':';
     }
-    for (;;) {
+    argv[0] = program_invocation_short_name; /* as getopt names it */
+    for (bool ended = false;;) {
         int letter = getopt_long(argc, argv, shorts, longs, NULL);
 
         if (letter == '?')
@@ -184,8 +194,10 @@ static bool read_flags(struct request *request, int argc, char *argv[])
         }
         /* Flags may follow the number of a process, but what follows a command
          * is its own. Entries of argv already read are reused for operands. */
+        ended = ended || strcmp(argv[optind - 1], "--") == 0;
         while (optind < argc &&
-               ((find_given(request, 'p') == NULL &&
+               (ended ||
+                (find_given(request, 'p') == NULL &&
                  find_given(request, 'a') == NULL) ||
                 *argv[optind] != '-' || argv[optind][1] == '\0'))
             request->operands[request->count++] = argv[optind++];
@@ -349,15 +361,44 @@ static const struct mode_name *find_mode(const struct request *request)
     return mode;
 }
 
+/* Says what a flag needs that was given with nothing that it goes with. */
+static void warn_needs(const struct flag *flag)
+{
+    char words[64] = "";
+
+    for (const struct mode_name *mode = mode_names; mode->flag != 0; mode++)
+        if ((flag->modes & mode->mode) != 0)
+            snprintf(words + strlen(words), sizeof(words) - strlen(words),
+                     "%s%s", words[0] == '\0' ? "" : " or ", mode->name);
+    warnx("--%s needs %s", flag->name, words);
+}
+
 /* A flag that would have no effect is refused. */
 static bool check_flags(const struct request *request,
                         const struct mode_name *mode)
 {
-    for (int i = 0; i < FLAGS; i++)
-        if (request->given[i] != NULL && (flags[i].modes & mode->mode) == 0) {
-            warnx("--%s cannot be used with %s", flags[i].name, mode->name);
+    for (int i = 0; i < FLAGS; i++) {
+        const struct flag *flag = &flags[i];
+
+        if (request->given[i] == NULL)
+            continue;
+        if ((flag->modes & mode->mode) == 0) {
+            if (mode->mode == RUN)
+                warn_needs(flag);
+            else
+                warnx("--%s cannot be used with %s", flag->name, mode->name);
             return false;
         }
+        if (find_given(request, 'o') != NULL && flag->letter != 'o' &&
+            (flag->row != NONE || flag->letter == 'm')) {
+            warnx("--off cannot be used with --%s", flag->name);
+            return false;
+        }
+        if (find_given(request, 'p') != NULL && flag->letter == 'a') {
+            warnx("--all cannot be used with -p");
+            return false;
+        }
+    }
     return true;
 }
 
@@ -411,7 +452,7 @@ static int answer_request(const struct request *request)
     if (((mode->mode & (MACHINE | CGROUP)) != 0 ||
          find_given(request, 'a') != NULL) &&
         request->count > 0) {
-        warnx("%s: '%s' is one word too many", mode->name,
+        warnx("%s: unexpected argument '%s'", mode->name,
               make_printable(request->operands[0]));
         return STATUS_FAILED;
     }
@@ -419,10 +460,6 @@ static int answer_request(const struct request *request)
         return switch_machine(find_given(request, 'g'),
                               find_given(request, 'q') != NULL,
                               find_given(request, 'j') != NULL);
-    if (is_off(request) && count_settings(request) > 1 && mode->mode != RUN) {
-        warnx("--off cannot be used with values and %s", mode->name);
-        return STATUS_FAILED;
-    }
     settings = settings_wanted(request);
     if (mode->mode == CGROUP) {
         if (is_off(request))

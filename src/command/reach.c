@@ -511,8 +511,8 @@ bool program_obstacle(char text[OBSTACLE], char *const command[],
                                        : follow_launcher(launcher, command,
                                                          &strings, &clean);
             if (clean)
-                reason = "removes LD_PRELOAD from the environment, so that "
-                         "nothing is kept alive; let it run keepalive, as in "
+                reason = "removes LD_PRELOAD from the environment, so this has "
+                         "no effect; let it run keepalive, as in "
                          "'sudo keepalive ... COMMAND'";
             else
                 reason = judge_elf(fd, path, &status, library);

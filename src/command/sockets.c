@@ -915,28 +915,30 @@ static void add_timers(struct scan *scan)
 }
 
 /* If the idle time is below the interval, only the first probe is in time. */
-static void hint_at_interval(const struct keepalive *wanted)
+static void hint_at_interval(const struct socket_table *table,
+                             const struct keepalive *wanted)
 {
-    char text[32];
-    int idle = 0;
-    int interval = 0;
+    int longest = 0;
+    bool idle = false;
 
     for (int i = 0; i < wanted->count; i++) {
         int row = row_of(&wanted->values[i]);
 
-        if (row == IDLE)
-            idle = wanted->values[i].value;
-        else if (row == INTERVAL)
+        if (row == INTERVAL)
             return;
+        idle = idle || row == IDLE;
     }
-    if (idle > 0 &&
-        read_below(AT_FDCWD, "/proc/sys/net/ipv4/tcp_keepalive_intvl", text,
-                   sizeof(text)))
-        interval = (int)strtol(text, NULL, 10);
-    if (interval > idle)
-        warnx("--idle: after a probe the next comes no sooner than the "
-              "interval, which is the system's %d seconds; give it with -i",
-              interval);
+    for (size_t i = 0; idle && i < table->count; i++) {
+        const struct socket_row *row = &table->rows[i];
+
+        if (row->shown && row->after[INTERVAL] > row->after[IDLE] &&
+            row->after[INTERVAL] > longest)
+            longest = row->after[INTERVAL];
+    }
+    if (longest > 0)
+        warnx("--idle: probes after the first come at the interval, which is "
+              "%d seconds: give it as well, with -i",
+              longest);
 }
 
 static void print_summary(const struct scan *scan)
@@ -961,8 +963,6 @@ int show_sockets(const struct socket_request *request, char *const operands[],
     struct socket_table table = {0};
     struct scan scan = {.request = request, .table = &table};
 
-    if (request->wanted.count > 0)
-        hint_at_interval(&request->wanted);
     if (request->all)
         add_processes(&scan, NULL);
     for (int i = 0; i < count; i++)
@@ -970,6 +970,7 @@ int show_sockets(const struct socket_request *request, char *const operands[],
     add_timers(&scan);
     print_sockets(&table, request);
     fflush(stdout);
+    hint_at_interval(&table, &request->wanted);
     print_summary(&scan);
     if (request->missing && table.missing > 0 &&
         (request->wanted.count == 0 || request->dry_run))
