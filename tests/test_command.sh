@@ -253,9 +253,18 @@ sudo.keepalive env -u LD_PRELOAD plain
 sudo.keepalive env --unset=LD_PRELOAD plain
 sudo.keepalive env LD_PRELOAD= plain
 sudo.keepalive nice env - $tmp/bin/plain
+sudo.keepalive env -iC / $tmp/bin/plain
+sudo.keepalive env -iuA $tmp/bin/plain
+sudo.keepalive env --ignore-env $tmp/bin/plain
+sudo.keepalive env -uLD_PRELOAD plain
+static env -S A=1 static
+- env --chdir=/ plain
 neither no-interpreter
 neither empty-interpreter
 END
+expect 'more words than are looked at' 'it runs' \
+    "$("$COMMAND" env -S "$(printf 'A=%d ' $(seq 90)) plain" 2>&1)"
+expect 'sudo of keepalive itself' 'it runs' "$("$COMMAND" sudo keepalive plain 2>&1)"
 # The loader has no loader, and yet what it starts can be helped.
 loader=$(readelf -lW "$tmp/bin/plain" |
     sed -n 's/.*program interpreter: \(.*\)]/\1/p')

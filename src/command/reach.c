@@ -322,15 +322,21 @@ struct words {
     char *list[WORDS]; /* a null pointer follows the last */
 };
 
-/* Splits a line at its blanks. */
-static void split(struct words *words, const char *line)
+/*
+ * Makes the words that stand for those of `env -S`: a first one to be skipped,
+ * those of the line, split at its blanks, and the rest.
+ */
+static void split(struct words *words, const char *line, char *const *rest)
 {
     int count = 0;
 
+    words->list[count++] = words->text;
     snprintf(words->text, sizeof(words->text), "%s", line);
     for (char *word = strtok(words->text, " \t");
          word != NULL && count < WORDS - 1; word = strtok(NULL, " \t"))
         words->list[count++] = word;
+    while (*rest != NULL && count < WORDS - 1)
+        words->list[count++] = *rest++;
     words->list[count] = NULL;
 }
 
@@ -359,25 +365,26 @@ static bool read_script(int fd, struct words *words)
 /* A command that runs another, and what its words mean. */
 static const struct launcher {
     const char *name;
-    const char *letters;  /* options whose argument may be the next word */
-    const char *options;  /* the same, long */
+    const char *letters;  /* options that take an argument */
+    const char *options;  /* the same, long, in the same order */
     int operands;         /* before the command */
     bool assignments;     /* words with = before it, as env(1) has them */
     bool cleans;          /* passes on no environment */
-    const char *cleaning; /* options by which it does so; NULL: none */
+    const char *cleaning; /* options by which it does so: letters, and long */
+    const char *cleaning_options;
 } launchers[] = {
-    {"env", "uCS", " unset chdir ", 0, true, false,
-     " -i - --ignore-environment "},
-    {"nohup", "", "", 0, false, false, NULL},
-    {"nice", "n", " adjustment ", 0, false, false, NULL},
-    {"setsid", "", "", 0, false, false, NULL},
-    {"timeout", "ks", " kill-after signal ", 1, false, false, NULL},
-    {"sudo", "", "", 0, false, true, NULL},
-    {"doas", "", "", 0, false, true, NULL},
-    {"pkexec", "", "", 0, false, true, NULL},
-    {"su", "", "", 0, false, false, " - -l --login "},
-    {"runuser", "", "", 0, false, false, " - -l --login "},
-    {"setpriv", "", "", 0, false, false, " --reset-env "},
+    {"env", "uCS", " unset chdir split-string ", 0, true, false, "i",
+     " ignore-environment "},
+    {"nohup", "", "", 0, false, false, "", ""},
+    {"nice", "n", " adjustment ", 0, false, false, "", ""},
+    {"setsid", "", "", 0, false, false, "", ""},
+    {"timeout", "ks", " kill-after signal ", 1, false, false, "", ""},
+    {"sudo", "", "", 0, false, true, "", ""},
+    {"doas", "", "", 0, false, true, "", ""},
+    {"pkexec", "", "", 0, false, true, "", ""},
+    {"su", "cgGsw", "", 0, false, false, "l", " login "},
+    {"runuser", "cgGsw", "", 0, false, false, "l", " login "},
+    {"setpriv", "", "", 0, false, false, "", " reset-env "},
 };
 
 static const struct launcher *find_launcher(const char *path)
@@ -390,43 +397,66 @@ static const struct launcher *find_launcher(const char *path)
     return NULL;
 }
 
-/* Is it in this list of words, each between blanks? */
-static bool is_listed(const char *list, const char *word, size_t length)
+/*
+ * The place in a list of words, each between blanks, of the first that begins
+ * with these bytes; -1 if none does. Long options may be shortened.
+ */
+static int find_listed(const char *list, const char *word, size_t length)
 {
-    for (const char *place = list; (place = strstr(place, " ")) != NULL;
-         place++)
-        if (strncmp(place + 1, word, length) == 0 && place[1 + length] == ' ')
-            return true;
-    return false;
+    int place = 0;
+
+    for (; (list = strchr(list, ' ')) != NULL && list[1] != '\0'; list++)
+        if (length > 0 && strncmp(list + 1, word, length) == 0)
+            return place;
+        else
+            place++;
+    return -1;
 }
 
-/* Is the library's variable removed or replaced by this word, and perhaps the
- * next? */
-static bool removes_preload(const struct launcher *launcher,
-                            char *const *command)
+/* An option of a launcher. */
+struct read_option {
+    char letter;       /* 0 if it takes no argument */
+    const char *value; /* its argument, "" if there is none */
+    int words;         /* one, or two with the argument */
+    bool cleans;
+};
+
+static struct read_option read_option(const struct launcher *launcher,
+                                      char *const *command)
 {
-    const char *word = *command;
-    const char *next = command[1] != NULL ? command[1] : "";
+    struct read_option option = {.value = "", .words = 1};
+    const char *word = *command + 1;
+    const char *value = NULL;
 
-    if (launcher->cleaning != NULL &&
-        is_listed(launcher->cleaning, word, strlen(word)))
-        return true;
-    return launcher->assignments &&
-           (strncmp(word, "LD_PRELOAD=", 11) == 0 ||
-            strcmp(word, "-uLD_PRELOAD") == 0 ||
-            strcmp(word, "--unset=LD_PRELOAD") == 0 ||
-            ((strcmp(word, "-u") == 0 || strcmp(word, "--unset") == 0) &&
-             strcmp(next, "LD_PRELOAD") == 0));
-}
+    if (*word == '-') {
+        size_t length = strcspn(++word, "=");
+        int place = find_listed(launcher->options, word, length);
 
-/* Is the argument of this option the next word? */
-static bool takes_next(const struct launcher *launcher, const char *option)
-{
-    size_t length = strlen(option);
-
-    if (option[1] == '-')
-        return is_listed(launcher->options, option + 2, length - 2);
-    return length > 1 && strchr(launcher->letters, option[length - 1]) != NULL;
+        option.cleans =
+            find_listed(launcher->cleaning_options, word, length) >= 0;
+        if (place >= 0)
+            option.letter = launcher->letters[place];
+        if (word[length] == '=')
+            value = word + length + 1;
+    } else {
+        /* a lone - cleans, as in `env -` and `su -` */
+        option.cleans = *word == '\0' && launcher->cleaning[0] != '\0';
+        for (; *word != '\0' && option.letter == 0; word++) {
+            if (strchr(launcher->cleaning, *word) != NULL)
+                option.cleans = true;
+            if (strchr(launcher->letters, *word) != NULL)
+                option.letter = *word;
+        }
+        if (*word != '\0')
+            value = word;
+    }
+    if (option.letter != 0 && value == NULL && command[1] != NULL) {
+        value = command[1];
+        option.words = 2;
+    }
+    if (value != NULL)
+        option.value = value;
+    return option;
 }
 
 /*
@@ -439,36 +469,34 @@ static char *const *follow_launcher(const struct launcher *launcher,
                                     bool *clean)
 {
     int operands = launcher->operands;
+    bool split_before = command >= words->list && command < words->list + WORDS;
 
     *clean = launcher->cleans;
     for (command++; *command != NULL; command++) {
         const char *word = *command;
 
-        if (removes_preload(launcher, command))
-            *clean = true;
-        if (strcmp(word, "--") == 0)
-            continue;
-        if (launcher->assignments && strncmp(word, "-S", 2) == 0) {
-            split(words, word[2] != '\0'      ? word + 2
-                         : command[1] != NULL ? command[1]
-                                              : "");
-            /* its words are read as if they were here */
-            for (int i = WORDS - 1; i > 0; i--)
-                words->list[i] = words->list[i - 1];
-            words->list[0] = words->text;
-            command = words->list;
-            continue;
+        if (word[0] == '-' && strcmp(word, "--") != 0) {
+            struct read_option option = read_option(launcher, command);
+
+            *clean = *clean || option.cleans;
+            command += option.words - 1;
+            if (!launcher->assignments)
+                continue;
+            if (option.letter == 'u' && strcmp(option.value, "LD_PRELOAD") == 0)
+                *clean = true;
+            if (option.letter == 'S') {
+                if (split_before)
+                    return NULL;
+                split(words, option.value, command + 1);
+                split_before = true;
+                command = words->list;
+            }
+        } else if (launcher->assignments && strchr(word, '=') != NULL) {
+            if (strncmp(word, "LD_PRELOAD=", 11) == 0)
+                *clean = true;
+        } else if (strcmp(word, "--") != 0 && operands-- <= 0) {
+            return command;
         }
-        if (word[0] == '-') {
-            if (takes_next(launcher, word) && command[1] != NULL)
-                command++;
-            continue;
-        }
-        if (launcher->assignments && strchr(word, '=') != NULL)
-            continue;
-        if (operands-- > 0)
-            continue;
-        return command;
     }
     return NULL;
 }
@@ -489,9 +517,22 @@ static int open_program(const char *name, char path[PATH_MAX],
     return fd;
 }
 
+/* Is one of the words the command that this is? It sets the variables anew. */
+static bool runs_keepalive(char *const *command)
+{
+    for (; *command != NULL; command++) {
+        const char *slash = strrchr(*command, '/');
+
+        if (strcmp(slash == NULL ? *command : slash + 1, "keepalive") == 0)
+            return true;
+    }
+    return false;
+}
+
 bool program_obstacle(char text[OBSTACLE], char *const command[],
                       const struct library *library)
 {
+    char *const *program = command;
     struct words script;
     struct words strings;
     char path[PATH_MAX];
@@ -510,10 +551,12 @@ bool program_obstacle(char text[OBSTACLE], char *const command[],
             command = launcher == NULL ? NULL
                                        : follow_launcher(launcher, command,
                                                          &strings, &clean);
-            if (clean)
+            if (clean && !runs_keepalive(program))
                 reason = "removes LD_PRELOAD from the environment, so this has "
                          "no effect; let it run keepalive, as in "
                          "'sudo keepalive ... COMMAND'";
+            else if (clean)
+                return false;
             else
                 reason = judge_elf(fd, path, &status, library);
         } else if (read_script(fd, &script)) {
