@@ -195,6 +195,9 @@ status 0" "$(said --cgroup "$inner")"
 expect 'its connections' 'client: KEEPALIVE=1 KEEPCNT=7 KEEPIDLE=222' \
     "$(inside "$inner" "$traffic" connections | head -n 1 | cut -d' ' -f 1-4)"
 before=$(attached "$inner")
+# Nobody reads the reason: what was there is back all the same.
+(trap - PIPE; "$COMMAND" -t 98 --cgroup "$inner" 2>&1; echo $? >"$tmp/status") | :
+expect 'refused, and nobody is told' "$before" "$(attached "$inner")"
 expect 'what would not count is refused' "keepalive: $inner: a connection that \
 was tried there has KEEPIDLE=222, perhaps by --force for a cgroup above; \
 nothing was changed
@@ -210,6 +213,33 @@ expect 'off' 'status 0' "$(said --off --cgroup "$cgroup")"
 expect 'nothing is left' '' "$(attached)$(attached "$inner")"
 expect 'off counts for new connections' "$(both "$none KEEPTIMEOUT=0")" \
     "$(inside "$cgroup" "$traffic" connections | head -n 2)"
+
+# The command may itself have the library.
+expect 'with the library' 'status 0' "$(KEEPIDLE=60 LD_PRELOAD=$LIBKEEPALIVE \
+    said -t 222 --cgroup "$inner" | tail -n 1)"
+"$COMMAND" --off --cgroup "$inner"
+# A signal takes effect when all is done, and nothing else is left.
+"$COMMAND" -t 222 --cgroup "$inner" >"$tmp/out" 2>&1 &
+setter=$!
+for _ in $(seq 2000); do
+    [ ! -d "$inner/keepalive-trial" ] || break
+done
+kill -QUIT "$setter"
+wait "$setter"
+expect 'a signal: no trial is left' '' "$(ls -d "$inner"/*/ 2>/dev/null)"
+"$COMMAND" --off --cgroup "$inner"
+# Others can lock the directory, but not for ever.
+flock "$inner" sleep 1 &
+expect 'a lock of others' 'status 0' "$(said -t 222 --cgroup "$inner" | tail -n 1)"
+"$COMMAND" --off --cgroup "$inner"
+odd=$cgroup/$(printf 'x\033y')
+mkdir "$odd"
+"$COMMAND" -t 222 --cgroup "$cgroup" >"$tmp/out"
+expect 'an odd name' "keepalive: $cgroup/x?y: nothing of its own is in force, \
+but what is set in $cgroup still is
+status 2" "$(said --off --cgroup "$odd")"
+"$COMMAND" --off --cgroup "$cgroup"
+rmdir "$odd"
 
 # Replaced under load: no connection has neither the old nor the new values.
 "$COMMAND" -t 111 --cgroup "$cgroup" >"$tmp/out"

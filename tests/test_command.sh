@@ -108,6 +108,23 @@ expect 'the library by another path' "$LIBKEEPALIVE:$other" \
 expect 'LD_PRELOAD with --off' "$other off" "$(LD_PRELOAD=$other "$COMMAND" \
     --off sh -c 'echo "$LD_PRELOAD $KEEPALIVE"')"
 
+# Of two variables of one name, which python3 makes here, the loader obeys the
+# last, and so do some programs.
+if command -v python3 >/dev/null; then
+    cat >"$tmp/twice.py" <<'END'
+import ctypes, sys
+def vector(words):
+    return (ctypes.c_char_p * (len(words) + 1))(*words, None)
+words = [word.encode() for word in sys.argv[1:]]
+ctypes.CDLL(None).execve(words[0], vector(words), vector([
+    b"LD_PRELOAD=", b"KEEPIDLE=11", b"PATH=/usr/bin:/bin", b"LD_PRELOAD=libc.so.6",
+    b"KEEPIDLE=22"]))
+END
+    expect 'variables that are there twice' "KEEPIDLE=60
+LD_PRELOAD=$LIBKEEPALIVE:libc.so.6" "$(python3 "$tmp/twice.py" "$COMMAND" -t 60 \
+        cat /proc/self/environ | tr '\0' '\n' | grep '^KEEP\|^LD_' | sort)"
+fi
+
 # In place: the same process, with the same signals
 # shellcheck disable=SC2016
 expect 'the same process' same "$(sh -c 'pid=$$

@@ -458,6 +458,51 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
     rm "$file"
 fi
 
+# What cannot be seen is not said.
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+    blind() {
+        strace -qq -o /dev/null -e inject=clone,clone3,fork,vfork:error=EAGAIN \
+            "$keepalive" --global "$1" 2>&1
+        echo "status $?"
+    }
+    put '@L\n'
+    expect 'off, no program can be started' "keepalive: the entry is removed, but no \
+program can be started to see that it is off
+status 2" "$(blind off)"
+    expect 'status, no program can be started' \
+        'keepalive is perhaps on for the whole machine, but see above
+status 2' "$(blind status | tail -n 2)"
+fi
+
+# A program may leave others behind that hold on to standard error.
+cat >"$tmp/lingers.c" <<'END'
+#include <unistd.h>
+__attribute__((constructor)) static void linger(void)
+{
+    if (fork() == 0) {
+        sleep(9);
+        _exit(0);
+    }
+}
+END
+${CC:-cc} -shared -fPIC -o "$tmp/lingers.so" "$tmp/lingers.c" || fail 'lingers.c'
+put "$tmp/lingers.so\n"
+expect 'programs that leave others behind' 'status 1' "$(exec 2>&-
+    timeout 60 "$keepalive" --global status >"$tmp/said"; echo "status $?")"
+rm -f "$file"
+
+# A signal takes effect when all is done: no lock is left, and no entry that was
+# not tried.
+for moment in 0.02 0.1 0.3 1; do
+    "$keepalive" --global on >"$tmp/said" 2>&1 &
+    running=$!
+    sleep $moment
+    kill "$running" 2>/dev/null
+    wait "$running" 2>/dev/null
+    content "a signal after $moment s" '@L\n'
+    "$keepalive" --global off >"$tmp/said"
+done
+
 # A lock that another user may hold is none, and waiting has an end.
 : >/etc/.ld.so.preload.keepalive
 chmod 644 /etc/.ld.so.preload.keepalive

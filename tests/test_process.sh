@@ -174,6 +174,19 @@ expect 'no permission for the descriptor' 'status 2 rows 0' \
     "$(inject pidfd_getfd:error=EPERM "$COMMAND" -p "$holder" |
         grep -v '^keepalive: ')"
 
+# One that ends, and is waited for, while its directory is being opened
+sleep 100 &
+victim=$!
+strace -qq -o "$tmp/trace" -P "/proc/$victim" -e trace=openat \
+    -e inject=openat:delay_exit=1000000 "$COMMAND" -p "$victim" >"$tmp/out" 2>&1 &
+looker=$!
+sleep 0.4
+kill "$victim"
+wait "$victim" 2>/dev/null
+wait "$looker"
+expect 'a process that is gone meanwhile' \
+    "1 keepalive: $victim: the process has ended" "$? $(cat "$tmp/out")"
+
 # Processes that are not there
 (exit 0) &
 ended=$!
@@ -285,6 +298,9 @@ if [ "$line" = ready ]; then
     # A value that it does not take and that nobody can see was not set.
     expect 'Multipath TCP has no timeout' 3 \
         "$("$COMMAND" -u 30 -p "$pid" >/dev/null; echo $?)"
+    expect 'Multipath TCP, dry run' '- 3' \
+        "$(echo "$("$COMMAND" -n -u 30 -p "$pid"; echo $? >"$tmp/status")" |
+            columns '*' timeout | sort -u) $(cat "$tmp/status")"
 else
     echo 'no Multipath TCP here: left out'
 fi
@@ -302,6 +318,22 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 expect 'a name' 'keepalive: no TCP socket' "$("$COMMAND" -p a_name 2>&1)"
+# A name may hold anything: a newline is part of it, and none is shown as -.
+named() {
+    start python3 -c 'import ctypes, socket, sys, time
+ctypes.CDLL(None).prctl(15, sys.argv[1].replace("N", chr(10)).encode())
+kept = socket.socket()
+print("ready", flush=True)
+time.sleep(1000)' "$1"
+}
+named keepNtest
+expect 'a name with a newline' "keep?test keepalive: keep: no process has this name" \
+    "$("$COMMAND" -p "$pid" | columns '*' name) $("$COMMAND" -p keep 2>&1)"
+named ''
+expect 'no name' - "$("$COMMAND" -p "$pid" | columns '*' name)"
+expect 'an operand twice' "6 0" "$("$COMMAND" -p "$holder" "$pid" "$holder" |
+    columns '*' pid | grep -c "^$holder\$") \
+$("$COMMAND" -p "$holder" "$pid" "$holder" | grep -c '+')"
 expect 'no such name' 'keepalive: no?such: no process has this name
 status 1' "$("$COMMAND" -p "$(printf 'no\033such')" 2>&1; echo "status $?")"
 
@@ -369,6 +401,17 @@ for mode in own ended shared; do
         "$("$COMMAND" -p "$thread" 2>/dev/null | columns '*' pid)"
 done
 
+# Where it cannot be known whether threads share descriptors, that is said.
+start python3 -c 'import threading, time
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+print("ready", flush=True)
+time.sleep(1000)'
+for error in EPERM ENOSYS; do
+    expect "kcmp: $error" 'status 2 1' "$(strace -qq -o "$tmp/trace" \
+        -e inject=kcmp:error=$error "$COMMAND" -p "$pid" >"$tmp/out" 2>&1
+        echo "status $? $(grep -c "^keepalive: [$pid]\|left out" "$tmp/out")")"
+done
+
 # All processes, each socket once; in a pid namespace of its own, where no others
 # are. A second one holds the first one's sockets.
 cat >"$tmp/all.sh" <<'END'
@@ -431,7 +474,17 @@ server = socket.create_server(("fe80::5%scope0", 7700), family=socket.AF_INET6)
 print("ready", flush=True)
 time.sleep(1000)' &&
     expect 'the scope of an address' '[fe80::5%scope0]:7700' \
-        "$("$COMMAND" -p "$pid" | columns '*' local)"
+        "$("$COMMAND" -p "$pid" | columns '*' local)" &&
+    expect 'the scope, from another network' '[fe80::5%NUMBER]:7700' \
+        "$(unshare -n "$COMMAND" -p "$pid" | columns '*' local |
+            sed 's/%[0-9]*]/%NUMBER]/')"
+scope=$(printf 'e"\033b')
+ip link set scope0 down 2>/dev/null && ip link set scope0 name "$scope" &&
+    ip link set "$scope" up && ip addr replace fe80::5/64 dev "$scope" nodad &&
+    expect 'a scope of odd bytes' "[fe80::5%e\"?b]:7700 [fe80::5%$scope]:7700" \
+        "$("$COMMAND" -p "$pid" | columns '*' local) \
+$("$COMMAND" -j -p "$pid" | python3 -c 'import json, sys
+print(json.load(sys.stdin)[0]["local"])')"
 
 # The traffic class that cgroup v1 gives to sockets stays as it is when they are
 # looked at; where the group cannot be joined they are left out. The group is the

@@ -11,6 +11,7 @@
  * back. See bpf(2), bpf-helpers(7) and cgroups(7).
  */
 #include "command.h"
+#include "syscall.h"
 
 #include <err.h>
 #include <errno.h>
@@ -576,14 +577,16 @@ static bool find_cgroup(const char *name, char path[PATH_MAX])
         strncmp(path, mount, length) == 0 && path[length] == '/')
         return true;
     if (kind_of(name) == CGROUP_V1)
-        warnx("%s: a cgroup of version 1; this takes version 2%s%s", name,
-              mounted ? ", which is mounted at " : "", mounted ? mount : "");
+        warnx("%s: a cgroup of version 1; this takes version 2%s%s",
+              make_printable(name), mounted ? ", which is mounted at " : "",
+              mounted ? mount : "");
     else if (mounted)
         warnx("'%s' is not a cgroup of version 2, and there is none of that "
               "name below %s",
               make_printable(name), mount);
     else
-        warnx("%s: no cgroup of version 2 is mounted here", name);
+        warnx("%s: no cgroup of version 2 is mounted here",
+              make_printable(name));
     return false;
 }
 
@@ -646,17 +649,17 @@ static void explain(const char *path)
     if (error == EPERM && stands_alone(above))
         warnx("%s: another program is attached to %s and lets none stand "
               "beside it",
-              path, above);
+              make_printable(path), make_printable(above));
     else if (error == EPERM)
         warnx("%s: the kernel does not permit bpf(2) here, in a container or "
               "a user namespace perhaps",
-              path);
+              make_printable(path));
     else if (error == ENOSYS || error == EINVAL || error == E2BIG)
         warnx("%s: this kernel is older than Linux 5.9, or was built without "
               "CONFIG_CGROUP_BPF",
-              path);
+              make_printable(path));
     else
-        warnx("%s: %s", path, strerror(error));
+        warnx("%s: %s", make_printable(path), strerror(error));
 }
 
 /* What the trial found, as the child tells it. */
@@ -690,14 +693,22 @@ static void leave_network(void)
     close(fd);
 }
 
+/* A socket that has its values from the cgroup alone: this command may itself
+ * be running with the library. */
+static int plain_socket(void)
+{
+    return (int)keepalive_socket_call(KEEPALIVE_SOCKET, AF_INET, SOCK_STREAM, 0,
+                                      0, 0);
+}
+
 /* Makes a connection over loopback; false, with errno. */
 static bool connect_trial(struct trial *trial)
 {
     struct sockaddr_in name = {.sin_family = AF_INET,
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(name);
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    int client = socket(AF_INET, SOCK_STREAM, 0);
+    int listener = plain_socket();
+    int client = plain_socket();
     int accepted;
 
     if (bind(listener, (struct sockaddr *)&name, size) < 0 ||
@@ -788,7 +799,7 @@ static bool passes_trial(const char *path, int cgroup,
     make_trial(cgroup, &trial);
     if (trial.error != 0) {
         warnx("%s: no connection could be tried there: %s; nothing was changed",
-              path, strerror(trial.error));
+              make_printable(path), strerror(trial.error));
         return false;
     }
     for (int i = 0; i < wanted->count; i++) {
@@ -798,11 +809,11 @@ static bool passes_trial(const char *path, int cgroup,
         if (row == SWITCH)
             warnx("%s: a connection that was tried there has no keepalive; it "
                   "takes Linux 6.1, or 5.9 with --force; nothing was changed",
-                  path);
+                  make_printable(path));
         else if (row >= 0)
             warnx("%s: a connection that was tried there has %s=%d, perhaps by "
                   "--force for a cgroup above; nothing was changed",
-                  path, keepalive_options[row].variable,
+                  make_printable(path), keepalive_options[row].variable,
                   got / keepalive_options[row].scale);
         if (row >= 0)
             return false;
@@ -950,7 +961,7 @@ static int show_layers(const char *path, const struct layers *layers, bool off)
     if (off) {
         warnx("%s: nothing of its own is in force, but what is set in %s still "
               "is",
-              path, layers->list[0].path);
+              make_printable(path), make_printable(layers->list[0].path));
         return CGROUP_STILL;
     }
     print_layers(layers->list, layers->count);
@@ -975,12 +986,26 @@ static bool change(const char *path, int cgroup, const struct keepalive *wanted,
     else if (wanted->count > 0)
         done = passes_trial(path, cgroup, wanted);
     if (put && !done && !put_programs(cgroup, old, new))
-        warn("%s: what was there could not be put back", path);
+        warn("%s: what was there could not be put back", make_printable(path));
     if (wanted->count == 0) /* one that a killed command left */
         unlinkat(cgroup, TRIAL, AT_REMOVEDIR);
     close_programs(new);
     close_programs(old);
     return done;
+}
+
+/* Waits for another run, half a minute at most: anybody who can open the
+ * directory can lock it. False, with errno. */
+static bool lock(int cgroup)
+{
+    enum { PATIENCE = 300, PAUSE = 100000 }; /* microseconds */
+
+    for (int left = PATIENCE; flock(cgroup, LOCK_EX | LOCK_NB) < 0; left--) {
+        if (errno != EWOULDBLOCK || left == 0)
+            return false;
+        usleep(PAUSE);
+    }
+    return true;
 }
 
 /* Does so undisturbed: one command at a time, and completely or not at all. */
@@ -989,20 +1014,18 @@ static bool change_alone(const char *path, int cgroup,
 {
     /* Before 5.11 maps and programs counted as locked memory. */
     struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
-    sigset_t ends;
+    sigset_t all;
     sigset_t before;
     bool done;
 
-    if (flock(cgroup, LOCK_EX) < 0) {
-        warn("%s", path);
+    if (!lock(cgroup)) {
+        warn("%s: another has the lock of this directory",
+             make_printable(path));
         return false;
     }
     setrlimit(RLIMIT_MEMLOCK, &unlimited);
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGHUP);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
-    sigprocmask(SIG_BLOCK, &ends, &before);
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
     done = change(path, cgroup, wanted, layers);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return done;
@@ -1019,7 +1042,7 @@ int switch_cgroup(const char *name, const struct keepalive *wanted)
         return STATUS_FAILED;
     cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (cgroup < 0) {
-        warn("%s", path);
+        warn("%s", make_printable(path));
         return STATUS_FAILED;
     }
     if (wanted == NULL && !find_layers(path, cgroup, &layers))

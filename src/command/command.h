@@ -171,10 +171,12 @@ bool start_programs(const struct library *library, const char *entry,
                     char reason[REASON]);
 
 /*
- * Does a program that is started now, without LD_PRELOAD, have keepalive by
- * this library or another copy? Then true, with the files that it has mapped.
+ * Does a program that is started now, without LD_PRELOAD, have keepalive by a
+ * library of this name? If so, stores the files that it has mapped. Uncertain
+ * if none can be started.
  */
-bool has_library(const struct library *library, char mapped[REASON]);
+enum answer { NO, YES, UNCERTAIN };
+enum answer has_library(char mapped[REASON]);
 
 /* The name by which main() knows that it is that probe, and its part. */
 #define TRIAL_PROBE "keepalive-probe"

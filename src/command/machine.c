@@ -11,6 +11,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +225,26 @@ static bool is_ours_alone(const struct stat *status)
 }
 
 /*
+ * A signal between the lock and the last proof would leave the lock, or an
+ * entry that was not tried. It takes effect when all is done, or while a run
+ * waits for another.
+ */
+static sigset_t callers_mask;
+
+static void block_signals(void)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
+static void restore_signals(void)
+{
+    sigprocmask(SIG_SETMASK, &callers_mask, NULL);
+}
+
+/*
  * Becomes the only run. Returns the descriptor that holds the lock, or -1 with
  * a line on standard error.
  */
@@ -262,7 +283,9 @@ static int lock(void)
                 mine.st_dev == there.st_dev)
                 return fd;
         } else {
+            restore_signals();
             nanosleep(&moment, NULL);
+            block_signals();
             left--;
         }
         close(fd);
@@ -409,11 +432,19 @@ static int switch_off(const struct library *library, bool quiet)
 {
     int status = edit_file(library, edit_off);
     char mapped[REASON];
+    enum answer answer;
 
     if (status == STATUS_FAILED)
         return status;
     /* What a program has decides, not what the file says. */
-    if (has_library(library, mapped)) {
+    answer = has_library(mapped);
+    if (answer == UNCERTAIN) {
+        warnx("%s, but no program can be started to see that it is off",
+              status == 0 ? "the entry is removed"
+                          : "there is no entry for this library");
+        return MACHINE_BROKEN;
+    }
+    if (answer == YES) {
         warnx("%s, but a program that is started now still has %s: remove "
               "what names that from %s",
               status == 0 ? "the entry is removed"
@@ -516,7 +547,7 @@ struct report {
     struct file file;
     const char *fault; /* of the file, or NULL */
     bool named;        /* the file has an entry for the library */
-    bool on;           /* a program that is started has a library of the name */
+    enum answer on;    /* a program that is started has a library of the name */
     char mapped[REASON];
     struct finding findings[FINDINGS];
     int count;
@@ -543,7 +574,7 @@ static void look(struct report *report, const struct library *library)
 
     report->fault = read_file(&report->file);
     report->named = has_entry(&report->file, library);
-    report->on = has_library(library, report->mapped);
+    report->on = has_library(report->mapped);
     other = find_word(&report->file, library, library_is_other, &length);
     if (report->fault != NULL)
         report->status = MACHINE_BROKEN;
@@ -560,19 +591,22 @@ static void look(struct report *report, const struct library *library)
         report, "programs start with it",
         start_programs(library, report->named ? NULL : library->entry, reason),
         reason);
-    if (report->on && !report->named) {
+    if (report->on == UNCERTAIN)
+        add_finding(report, "what a program has", false,
+                    "none can be started to see");
+    if (report->on == YES && !report->named) {
         snprintf(reason, REASON, "%.900s, which is not the entry's",
                  report->mapped);
         add_finding(report, "what a program has", false, reason);
     }
-    if (!report->on && !report->named)
+    if (report->on == NO && !report->named)
         report->status = MACHINE_OFF;
 }
 
 static void print_report(const struct report *report,
                          const struct library *library)
 {
-    bool on = report->on || report->named;
+    bool on = report->on == YES || report->named;
     size_t place = 0;
     bool has_words = next_word(&report->file, &place) > 0;
     size_t length;
@@ -597,8 +631,11 @@ static void print_report(const struct report *report,
         printf("  %-4s%s%s%s\n", finding->passes ? "ok" : "NO", finding->name,
                finding->passes ? "" : ": ", finding->reason);
     }
-    printf("keepalive is %s for the whole machine%s\n", on ? "on" : "off",
-           on && report->status != 0 ? ", but see above" : "");
+    printf("keepalive is %s for the whole machine%s\n",
+           on                 ? "on"
+           : report->on == NO ? "off"
+                              : "perhaps on",
+           report->status == MACHINE_BROKEN ? ", but see above" : "");
 }
 
 static void print_report_json(const struct report *report,
@@ -608,7 +645,9 @@ static void print_report_json(const struct report *report,
     size_t length;
 
     printf("{\"on\": %s, \"well\": %s,\n \"library\": ",
-           report->on || report->named ? "true" : "false",
+           report->on == YES || report->named ? "true"
+           : report->on == NO                 ? "false"
+                                              : "null",
            report->status == 0 ? "true" : "false");
     print_json_text(library->path, strlen(library->path));
     printf(",\n \"file\": ");
@@ -655,6 +694,7 @@ int switch_machine(const char *what, bool quiet, bool json)
 {
     bool status = strcmp(what, "status") == 0;
     struct library library;
+    int result;
 
     if (json && !status) {
         warnx("--json cannot be used with --global %s", what);
@@ -668,10 +708,14 @@ int switch_machine(const char *what, bool quiet, bool json)
     library_find(&library);
     if (status)
         return show_status(&library, json);
-    if (strcmp(what, "on") == 0)
-        return switch_on(&library, quiet);
-    if (strcmp(what, "off") == 0)
-        return switch_off(&library, quiet);
-    warnx("--global: '%s' is not on, off or status", make_printable(what));
-    return STATUS_FAILED;
+    if (strcmp(what, "on") != 0 && strcmp(what, "off") != 0) {
+        warnx("--global: '%s' is not on, off or status", make_printable(what));
+        return STATUS_FAILED;
+    }
+    sigprocmask(SIG_BLOCK, NULL, &callers_mask);
+    block_signals();
+    result = strcmp(what, "on") == 0 ? switch_on(&library, quiet)
+                                     : switch_off(&library, quiet);
+    restore_signals();
+    return result;
 }

@@ -215,11 +215,22 @@ static bool is_off(const struct request *request)
     return setting != NULL && strcmp(setting, "KEEPALIVE=off") == 0;
 }
 
+/* The value of LD_PRELOAD, or "". Of two the loader obeys the last. */
+static const char *find_preload(void)
+{
+    const char *value = "";
+
+    for (char **variable = environ; variable != NULL && *variable != NULL;
+         variable++)
+        if (strncmp(*variable, "LD_PRELOAD=", 11) == 0)
+            value = *variable + 11;
+    return value;
+}
+
 /* Puts the library in front of LD_PRELOAD, once; the rest stays. */
 static bool preload_library(const struct library *library)
 {
-    const char *old = getenv("LD_PRELOAD");
-    const char *word = old != NULL ? old : "";
+    const char *word = find_preload();
     char *list = malloc(strlen(library->entry) + strlen(word) + 2);
     char *end;
     bool done;
@@ -238,6 +249,7 @@ static bool preload_library(const struct library *library)
         word += length;
     }
     *end = '\0';
+    unsetenv("LD_PRELOAD");
     done = setenv("LD_PRELOAD", list, 1) == 0;
     free(list);
     return done;
@@ -279,8 +291,10 @@ static int run_command(const struct request *request)
         enable_keepalive();
     }
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        if (request->settings[i] != NULL)
+        if (request->settings[i] != NULL) {
+            unsetenv(keepalive_options[i].variable); /* all of that name */
             putenv(request->settings[i]);
+        }
     execvp(command[0], command);
     status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
     warn_not_started(command[0], errno);

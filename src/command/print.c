@@ -19,12 +19,14 @@ enum { CELL = ADDRESS };
 
 const char *make_printable(const char *text)
 {
-    static char printable[256];
+    static char texts[2][256];
+    static int last;
+    char *printable = texts[last = !last];
     size_t i = 0;
 
-    for (; i < sizeof(printable) - sizeof("...") && text[i] != '\0'; i++)
+    for (; i < sizeof(*texts) - sizeof("...") && text[i] != '\0'; i++)
         printable[i] = text[i];
-    snprintf(printable + i, sizeof(printable) - i, "%s",
+    snprintf(printable + i, sizeof(*texts) - i, "%s",
              text[i] == '\0' ? "" : "...");
     for (char *c = printable; *c != '\0'; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
@@ -105,14 +107,15 @@ static void write_row(char cells[CELLS][CELL], const struct socket_row *row)
         snprintf(cells[PID], CELL, "%d+%d", row->pid, row->others);
     else
         snprintf(cells[PID], CELL, "%d", row->pid);
-    snprintf(cells[NAME], CELL, "%s", make_printable(row->name));
+    snprintf(cells[NAME], CELL, "%s",
+             row->name[0] != '\0' ? make_printable(row->name) : "-");
     for (char *c = cells[NAME]; *c != '\0'; c++)
         if (*c == ' ') /* a blank would be a column more */
             *c = '_';
     snprintf(cells[DESCRIPTOR], CELL, "%d", row->fd);
-    snprintf(cells[LOCAL], CELL, "%s", row->local);
+    snprintf(cells[LOCAL], CELL, "%s", make_printable(row->local));
     snprintf(cells[REMOTE], CELL, "%s",
-             row->remote[0] != '\0' ? row->remote : "-");
+             row->remote[0] != '\0' ? make_printable(row->remote) : "-");
     snprintf(cells[STATE], CELL, "%s", states[row->state]);
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
         const char *name;
@@ -173,9 +176,13 @@ static void print_json_row(const struct socket_row *row, bool changes)
 
     printf("{\"pid\": %d, \"name\": ", row->pid);
     print_json_text(row->name, strlen(row->name));
-    printf(", \"others\": %d, \"fd\": %d, \"local\": \"%s\", \"remote\": ",
-           row->others, row->fd, row->local);
-    printf(row->remote[0] != '\0' ? "\"%s\"" : "null%s", row->remote);
+    printf(", \"others\": %d, \"fd\": %d, \"local\": ", row->others, row->fd);
+    print_json_text(row->local, strlen(row->local));
+    printf(", \"remote\": ");
+    if (row->remote[0] != '\0')
+        print_json_text(row->remote, strlen(row->remote));
+    else
+        printf("null");
     printf(", \"state\": \"%s\"", states[row->state]);
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
         int option = find_column(i, &name);

@@ -60,9 +60,12 @@ struct scan {
     size_t slot_count;
     struct network *networks;
     size_t network_count;
+    int *pids; /* visited, without --all */
+    size_t pid_count;
     int out_of_reach; /* processes, with --all */
     int status;
     bool kcmp_missing;
+    int kcmp_refused; /* the process of which that was said last */
 };
 
 /* Opens a directory or file below one of /proc. */
@@ -81,6 +84,19 @@ static bool read_below(int directory, const char *name, char *text, size_t size)
         close(fd);
     text[length > 0 ? length : 0] = '\0';
     return length >= 0;
+}
+
+/* Reads the name of a process, which may hold newlines, but for the last. */
+static bool read_name(int directory, const char *file, char name[COMM + 2])
+{
+    size_t length;
+
+    if (!read_below(directory, file, name, COMM + 2))
+        return false;
+    length = strlen(name);
+    if (length > 0 && name[length - 1] == '\n')
+        name[length - 1] = '\0';
+    return true;
 }
 
 /* The number behind a label in such a file; 0 if it is not there. */
@@ -168,6 +184,31 @@ static void read_values(int fd, int values[KEEPALIVE_OPTIONS])
                              keepalive_options[i].option);
 }
 
+/* What tells the network namespace of a socket; 0 if the kernel does not. */
+static uint64_t cookie_of(int socket)
+{
+    uint64_t cookie = 0;
+    socklen_t size = sizeof(cookie);
+
+    return getsockopt(socket, SOL_SOCKET, NETWORK_COOKIE, &cookie, &size) < 0
+               ? 0
+               : cookie;
+}
+
+/* Is the socket certainly of the network namespace of this process? */
+static bool is_of_our_network(int fd)
+{
+    static uint64_t ours;
+
+    if (ours == 0) {
+        int own = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        ours = cookie_of(own);
+        close(own);
+    }
+    return ours != 0 && cookie_of(fd) == ours;
+}
+
 typedef int name_call(int fd, struct sockaddr *address, socklen_t *size);
 
 /* Writes the address that getsockname(2) or getpeername(2) gives, or "".
@@ -198,10 +239,10 @@ static int read_address(int fd, name_call *name, char text[ADDRESS],
                     (IN6_IS_ADDR_V4MAPPED(&inet6->sin6_addr) &&
                      inet6->sin6_addr.s6_addr[12] == 127);
         inet_ntop(AF_INET6, &inet6->sin6_addr, host, sizeof(host));
-        /* A name is that of our network namespace; elsewhere the number is
-         * all that is known. */
+        /* The name of an interface of another network is not known here. */
         if (inet6->sin6_scope_id != 0 &&
-            if_indextoname(inet6->sin6_scope_id, scope + 1) == NULL)
+            (!is_of_our_network(fd) ||
+             if_indextoname(inet6->sin6_scope_id, scope + 1) == NULL))
             snprintf(scope + 1, IF_NAMESIZE, "%u", inet6->sin6_scope_id);
         if (inet6->sin6_scope_id != 0)
             scope[0] = '%';
@@ -252,12 +293,16 @@ static void set_values(struct scan *scan, struct socket_row *row, int socket)
     if (wanted->count == 0)
         return;
     if (scan->request->dry_run) {
-        for (int i = 0; i < wanted->count; i++)
-            row->after[row_of(&wanted->values[i])] = wanted->values[i].value;
-        return;
+        for (int i = 0; i < wanted->count; i++) {
+            int value = row_of(&wanted->values[i]);
+
+            if (row->before[value] != UNKNOWN)
+                row->after[value] = wanted->values[i].value;
+        }
+    } else {
+        keepalive_apply(wanted, socket);
+        read_values(socket, row->after);
     }
-    keepalive_apply(wanted, socket);
-    read_values(socket, row->after);
     if (is_refused(row, wanted))
         worsen(scan, PROCESS_REFUSED);
 }
@@ -265,13 +310,9 @@ static void set_values(struct scan *scan, struct socket_row *row, int socket)
 /* Finds the network namespace of a socket, which need not be the process's. */
 static size_t find_network(struct scan *scan, int socket, int pid)
 {
-    struct network network = {0, -1, pid, false};
-    socklen_t size = sizeof(network.cookie);
+    struct network network = {cookie_of(socket), -1, pid, false};
     struct network *list;
 
-    if (getsockopt(socket, SOL_SOCKET, NETWORK_COOKIE, &network.cookie, &size) <
-        0)
-        network.cookie = 0;
     for (size_t i = 0; i < scan->network_count; i++)
         if (network.cookie != 0 ? scan->networks[i].cookie == network.cookie
                                 : scan->networks[i].pid == pid)
@@ -436,15 +477,21 @@ static void visit_table(struct scan *scan, struct socket_row *model,
         note_gone(scan, model->pid);
 }
 
-/* Do two threads share their descriptors? Then those are read once. */
-static bool share_descriptors(struct scan *scan, int one, int other)
+/* Do two threads share their descriptors? Then those are read once. Where it
+ * cannot be known, those of the other are left out, and that is said. */
+static bool share_descriptors(struct scan *scan, int pid, int one, int other)
 {
     long order = syscall(SYS_kcmp, one, other, KCMP_FILES, 0, 0);
 
-    if (order < 0 && errno == ENOSYS && !scan->kcmp_missing) {
+    if (order < 0 && errno == ENOSYS) {
+        worsen(scan, PROCESS_FORBIDDEN);
+        if (!scan->kcmp_missing)
+            warnx("this kernel has no kcmp(2): threads with descriptors of "
+                  "their own are left out");
         scan->kcmp_missing = true;
-        warnx("this kernel has no kcmp(2): threads with descriptors of their "
-              "own are left out");
+    } else if (order < 0 && errno != ESRCH && scan->kcmp_refused != pid) {
+        note_forbidden(scan, pid, errno);
+        scan->kcmp_refused = pid;
     }
     return order <= 0;
 }
@@ -498,7 +545,7 @@ static void visit_threads(struct scan *scan, struct socket_row *model,
         bool known = thread <= 0 || thread == model->pid;
 
         for (int i = 0; i < count && !known; i++)
-            known = share_descriptors(scan, seen[i], thread);
+            known = share_descriptors(scan, model->pid, seen[i], thread);
         if (known)
             continue;
         if (count < (int)(sizeof(seen) / sizeof(*seen)))
@@ -680,8 +727,8 @@ static void visit_process(struct scan *scan, int pid, int process,
               pid);
         worsen(scan, PROCESS_FORBIDDEN);
     } else {
-        read_below(directory, "comm", model.name, sizeof(model.name));
-        model.name[strcspn(model.name, "\n")] = '\0';
+        if (!read_name(directory, "comm", model.name))
+            model.name[0] = '\0';
         if (!main_ended)
             visit_table(scan, &model, process, list);
         if (threads > 1)
@@ -691,12 +738,33 @@ static void visit_process(struct scan *scan, int pid, int process,
         closedir(list);
 }
 
+/* Notes a process that is named by an operand; false if it was one before. */
+static bool is_new(struct scan *scan, int pid)
+{
+    int *list;
+
+    for (size_t i = 0; i < scan->pid_count; i++)
+        if (scan->pids[i] == pid)
+            return false;
+    list = realloc(scan->pids, (scan->pid_count + 1) * sizeof(*list));
+    if (list == NULL)
+        err(STATUS_FAILED, NULL);
+    scan->pids = list;
+    scan->pids[scan->pid_count++] = pid;
+    return true;
+}
+
 static void add_process(struct scan *scan, int pid)
 {
     char path[sizeof("/proc/2147483647")];
-    int process = (int)syscall(SYS_pidfd_open, pid, 0);
+    int process;
     int directory;
+    int error;
+    bool same;
 
+    if (!scan->request->all && !is_new(scan, pid))
+        return;
+    process = (int)syscall(SYS_pidfd_open, pid, 0);
     if (process < 0) {
         if (errno == ESRCH && scan->request->all)
             return;
@@ -709,11 +777,13 @@ static void add_process(struct scan *scan, int pid)
     }
     snprintf(path, sizeof(path), "/proc/%d", pid);
     directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0 && has_ended(process))
+    error = errno;
+    same = directory >= 0 && is_same_process(process, pid);
+    if (!same && has_ended(process))
         note_gone(scan, pid);
     else if (directory < 0)
-        note_forbidden(scan, pid, errno);
-    else if (!is_same_process(process, pid))
+        note_forbidden(scan, pid, error);
+    else if (!same)
         errx(STATUS_FAILED,
              "/proc is that of another pid namespace; mount that of this one "
              "(unshare --mount-proc, nsenter -m)");
@@ -736,16 +806,13 @@ static int add_processes(struct scan *scan, const char *name)
     while ((entry = readdir(list)) != NULL) {
         int pid = (int)strtol(entry->d_name, NULL, 10);
         char path[sizeof(entry->d_name) + 8];
-        char comm[64];
+        char comm[COMM + 2];
 
         if (pid <= 0)
             continue;
         snprintf(path, sizeof(path), "%s/comm", entry->d_name);
-        if (name != NULL &&
-            (!read_below(dirfd(list), path, comm, sizeof(comm)) ||
-             comm[strcspn(comm, "\n")] != '\n' ||
-             strncmp(comm, name, strcspn(comm, "\n")) != 0 ||
-             strnlen(name, COMM) != strcspn(comm, "\n")))
+        if (name != NULL && (!read_name(dirfd(list), path, comm) ||
+                             strncmp(comm, name, COMM) != 0))
             continue;
         add_process(scan, pid);
         count++;
@@ -978,5 +1045,6 @@ int show_sockets(const struct socket_request *request, char *const operands[],
     free(table.rows);
     free(scan.slots);
     free(scan.networks);
+    free(scan.pids);
     return scan.status;
 }

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,9 +103,12 @@ static void become_program(const struct trial *trial, int standard_error)
 /* Runs a program to its end. Returns the status of waitpid(2), or -1. */
 static int run_program(const struct trial *trial, char said[SAID])
 {
+    enum { MOMENT = 100, LAST_READS = 64 }; /* milliseconds; reads */
     size_t length = 0;
     int ends[2];
     int status = -1;
+    int left = LAST_READS; /* once the program has ended */
+    bool ended = false;
     pid_t child;
 
     said[0] = '\0';
@@ -115,12 +119,20 @@ static int run_program(const struct trial *trial, char said[SAID])
     if (child == 0)
         become_program(trial, ends[1]);
     close(ends[1]);
-    while (child > 0) {
+    /* What the program has started may hold the pipe open for longer. */
+    while (child > 0 && left > 0) {
+        struct pollfd end = {ends[0], POLLIN, 0};
         char rest[SAID];
-        ssize_t got = read(ends[0], rest, sizeof(rest));
+        ssize_t got;
 
-        if (got < 0 && errno == EINTR)
+        if (poll(&end, 1, ended ? 0 : MOMENT) <= 0) {
+            if (ended)
+                break;
+            ended = waitpid(child, &status, WNOHANG) == child;
             continue;
+        }
+        got = read(ends[0], rest, sizeof(rest));
+        left -= ended;
         if (got <= 0)
             break;
         if (length + (size_t)got < SAID) {
@@ -130,7 +142,7 @@ static int run_program(const struct trial *trial, char said[SAID])
         }
     }
     close(ends[0]);
-    while (child > 0 && waitpid(child, &status, 0) != child)
+    while (child > 0 && !ended && waitpid(child, &status, 0) != child)
         if (errno != EINTR)
             return -1;
     return status;
@@ -346,18 +358,18 @@ bool start_programs(const struct library *library, const char *entry,
            (!root || try_probe(library, entry, true, reason));
 }
 
-bool has_library(const struct library *library, char mapped[REASON])
+enum answer has_library(char mapped[REASON])
 {
     char said[SAID];
     int status = run_probe(NULL, false, said);
     const char *files;
 
-    (void)library;
-    files = WIFEXITED(status) && WEXITSTATUS(status) <= 1 ? find_last_line(said)
-                                                          : "";
+    if (status == -1 || !WIFEXITED(status) || WEXITSTATUS(status) > 1)
+        return UNCERTAIN;
+    files = find_last_line(said);
     snprintf(mapped, REASON, "%s",
              files[0] != '\0' ? files : "a library that switches keepalive on");
-    return files[0] != '\0' || status == 0;
+    return files[0] != '\0' || status == 0 ? YES : NO;
 }
 
 static bool ends_with(const char *text, const char *end)
