@@ -37,6 +37,12 @@ ifneq ($(words $(CURDIR) $(BUILD)),2)
 $(error The path "$(CURDIR)" or BUILD has a blank in it. Build elsewhere)
 endif
 
+# The command looks for the library at its full path.
+places = $(prefix) $(libdir) $(bindir) $(mandir) $(docdir)
+ifneq ($(words $(places)) $(words $(filter /%,$(places))),5 5)
+$(error prefix and the directories have to be absolute paths without blanks)
+endif
+
 # $(call say,WHAT,FILE) names what is done, in place of the command that $(hide)
 # does not show. Neither in `make -s`; the commands with V=1.
 hide = $(if $(V),,@)
