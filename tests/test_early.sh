@@ -104,6 +104,8 @@ for style in gnu sysv; do
         expect "forwarded, $order" 'forwarded
 SO_KEEPALIVE is ON' "$(LD_PRELOAD=$order "$show" 2>&1 | head -n 2)"
     done
+    expect "what it has not, $style" "$("$probe" set)" \
+        "$(LD_PRELOAD=$LIBKEEPALIVE:$forward "$probe" set)"
 done
 
 # The last symbols of an old table
