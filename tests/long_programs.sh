@@ -13,6 +13,7 @@
 need timeout xargs setpriv prlimit diff
 in_namespace -m -n -p -i -u -f --kill-child=TERM --mount-proc
 private_etc
+exec 2>&1 # not a file on what becomes read-only
 prlimit --core=0 --pid=$$
 
 # Not run, although they could do no harm here.
