@@ -61,11 +61,14 @@ need() {
 }
 
 # Sets $emulator to what a 32-bit program of this machine needs to run: nothing,
-# where the kernel can, else qemu-i386. False if there is neither. $1 is one.
+# where the kernel can, else qemu-i386. That may have the library, too: it is off
+# there, and not in what it runs. False if there is neither. $1 is one.
 find_emulator() {
     emulator=
     [ -n "${EMULATE-}" ] || ! "$1" >/dev/null 2>&1 || return 0
-    emulator=$(command -v qemu-i386) && $emulator "$1" >/dev/null 2>&1
+    command -v qemu-i386 >/dev/null || return
+    emulator='env KEEPALIVE=off qemu-i386 -U KEEPALIVE'
+    $emulator "$1" >/dev/null 2>&1
 }
 
 # Root of a container or a user namespace may have one user id only.
