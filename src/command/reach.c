@@ -370,8 +370,8 @@ static const struct launcher {
     int operands;         /* before the command */
     bool assignments;     /* words with = before it, as env(1) has them */
     bool cleans;          /* passes on no environment */
-    const char *cleaning; /* options by which it does so: letters, and long */
-    const char *cleaning_options;
+    const char *cleaning; /* options by which it does so, */
+    const char *cleaning_options; /* and the long ones */
 } launchers[] = {
     {"env", "uCS", " unset chdir split-string ", 0, true, false, "i",
      " ignore-environment "},
@@ -556,7 +556,7 @@ bool program_obstacle(char text[OBSTACLE], char *const command[],
                          "no effect; let it run keepalive, as in "
                          "'sudo keepalive ... COMMAND'";
             else if (clean)
-                return false;
+                command = NULL;
             else
                 reason = judge_elf(fd, path, &status, library);
         } else if (read_script(fd, &script)) {
