@@ -493,19 +493,26 @@ cat >"$tmp/class.sh" <<'END'
 place=$2/net_cls group=$2/net_cls/keepalive-test-$$ holder=
 ip link set lo up
 mkdir -p "$place"
+hierarchy() { awk '$1 == "net_cls" { print $2 }' /proc/cgroups; }
+before=$(hierarchy)
 open_groups() { mount -t cgroup -o net_cls none "$place" 2>/dev/null; }
-open_groups && mkdir "$group" && echo 0x100001 >"$group/net_cls.classid" || exit 77
+open_groups || exit 77
+# A hierarchy stays unless its last group is gone when it is unmounted.
 end() {
-    kill $holder
-    wait $holder
-    mountpoint -q "$place" || open_groups
+    kill $holder 2>/dev/null
+    wait
     for try in $(seq 100); do
-        rmdir "$group" && break
+        mountpoint -q "$place" || open_groups
+        rmdir "$group" 2>/dev/null
+        [ -d "$group" ] && left=yes || left=no
+        umount "$place"
+        [ "$left $(hierarchy)" = "no $before" ] && break
         sleep 0.1
     done
 }
 trap end EXIT
 trap 'exit 1' HUP INT TERM
+mkdir "$group" && echo 0x100001 >"$group/net_cls.classid" || exit 77
 sh -c 'echo $$ >"$0/cgroup.procs" && exec python3 -c "
 import socket, time
 kept = [socket.create_server((\"127.0.0.1\", 7800))]
