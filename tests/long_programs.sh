@@ -88,7 +88,10 @@ awk '$5 != "/proc" && $5 != "/etc" { print $5 }' /proc/self/mountinfo |
     sort -u | while read -r place; do
     [ "$place" = "$tmp" ] || mount -o remount,bind,ro "$place"
 done
-touch "/tmp/${tmp##*/}.test" 2>/dev/null && skip 'no read-only file system'
+if touch "/tmp/${tmp##*/}.test" 2>/dev/null; then
+    rm -f "/tmp/${tmp##*/}.test"
+    skip 'no read-only file system'
+fi
 
 find_programs >"$tmp/programs"
 cp "$tmp/programs" "$tmp/all"
