@@ -668,17 +668,6 @@ struct trial {
     int values[2][KEEPALIVE_OPTIONS];
 };
 
-static void read_values(int fd, int values[KEEPALIVE_OPTIONS])
-{
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
-        socklen_t size = sizeof(values[i]);
-
-        values[i] = 0;
-        getsockopt(fd, keepalive_options[i].level, keepalive_options[i].option,
-                   &values[i], &size);
-    }
-}
-
 /* A network of its own, where no firewall and no other program is. */
 static void leave_network(void)
 {
@@ -777,11 +766,8 @@ static void make_trial(int cgroup, struct trial *trial)
 static int find_difference(const struct trial *trial,
                            const struct keepalive_value *wanted, int *got)
 {
-    int row = 0;
+    int row = option_row(wanted);
 
-    while (keepalive_options[row].level != wanted->level ||
-           keepalive_options[row].option != wanted->option)
-        row++;
     for (int end = 0; end < 2; end++)
         if (trial->values[end][row] != wanted->value) {
             *got = trial->values[end][row];

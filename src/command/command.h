@@ -124,6 +124,12 @@ struct socket_table {
     size_t missing;     /* of these, without keepalive before */
 };
 
+/* The row of keepalive_options that a value is for. */
+int option_row(const struct keepalive_value *value);
+
+/* Reads each option of a socket; UNKNOWN for one that it does not have. */
+void read_values(int fd, int values[KEEPALIVE_OPTIONS]);
+
 /*
  * Shows, and sets if values are wanted, the TCP sockets of the processes that
  * the operands name, by number or name, or of all. Returns the exit status: 0,

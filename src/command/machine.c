@@ -608,20 +608,20 @@ static void print_report(const struct report *report,
 {
     bool on = report->on == YES || report->named;
     size_t place = 0;
-    bool has_words = next_word(&report->file, &place) > 0;
-    size_t length;
+    size_t length = next_word(&report->file, &place);
 
-    place = 0;
     printf("%s %s\n", PRELOAD_FILE,
            report->fault != NULL ? report->fault
            : !report->file.there ? "is not there"
-           : has_words           ? "holds"
+           : length > 0          ? "holds"
                                  : "holds no library");
-    for (; (length = next_word(&report->file, &place)) > 0; place += length) {
+    while (length > 0) {
         const char *word = report->file.bytes + place;
 
         printf("  %.*s%s\n", (int)length, word,
                library_is(library, word, length) ? "  (this library)" : "");
+        place += length;
+        length = next_word(&report->file, &place);
     }
     printf("%s%s\n", library->path,
            library->installed ? "" : " (not installed: a build tree)");

@@ -36,7 +36,7 @@ static const struct mode_name {
     {RUN, 0, "a command"},
 };
 
-enum { NONE = -1, RANGE = 64 };
+enum { NONE = -1 };
 
 /*
  * The flags. One that has a row of keepalive_options sets its value: to the
@@ -104,15 +104,6 @@ static const char *find_given(const struct request *request, char letter)
         if (flags[i].letter == letter)
             return request->given[i];
     return NULL;
-}
-
-/* "1 to 32767 seconds" */
-static void write_range(char text[RANGE], int row)
-{
-    const struct keepalive_option *option = &keepalive_options[row];
-
-    snprintf(text, RANGE, "%d to %d%s%s", option->least, option->most,
-             option->unit[0] != '\0' ? " " : "", option->unit);
 }
 
 /* Says what the library would say of a bad value, but for what happens then. */
@@ -340,16 +331,18 @@ static void print_help(void)
     for (int i = 0; i < FLAGS; i++) {
         const struct flag *flag = &flags[i];
         int width = printf("  -%c, --%s", flag->letter, flag->name);
-        char range[RANGE];
 
         if (flag->argument != NULL)
             width += printf("%s%s", flag->argument[0] == '[' ? "" : " ",
                             flag->argument);
         printf("%*s%s", 30 - width, "", flag->help);
         if (flag->argument != NULL && flag->row != NONE) {
-            write_range(range, flag->row);
-            printf("\n%30s%s, %s", "", keepalive_options[flag->row].variable,
-                   range);
+            const struct keepalive_option *option =
+                &keepalive_options[flag->row];
+
+            printf("\n%30s%s, %d to %d%s%s", "", option->variable,
+                   option->least, option->most,
+                   option->unit[0] != '\0' ? " " : "", option->unit);
         }
         putchar('\n');
     }

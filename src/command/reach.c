@@ -387,12 +387,18 @@ static const struct launcher {
     {"setpriv", "", "", 0, false, false, "", " reset-env "},
 };
 
-static const struct launcher *find_launcher(const char *path)
+/* Is this the name of the file, without its directory? */
+static bool is_named(const char *path, const char *name)
 {
     const char *slash = strrchr(path, '/');
 
+    return strcmp(slash == NULL ? path : slash + 1, name) == 0;
+}
+
+static const struct launcher *find_launcher(const char *path)
+{
     for (size_t i = 0; i < sizeof(launchers) / sizeof(*launchers); i++)
-        if (strcmp(slash == NULL ? path : slash + 1, launchers[i].name) == 0)
+        if (is_named(path, launchers[i].name))
             return &launchers[i];
     return NULL;
 }
@@ -520,12 +526,9 @@ static int open_program(const char *name, char path[PATH_MAX],
 /* Is one of the words the command that this is? It sets the variables anew. */
 static bool runs_keepalive(char *const *command)
 {
-    for (; *command != NULL; command++) {
-        const char *slash = strrchr(*command, '/');
-
-        if (strcmp(slash == NULL ? *command : slash + 1, "keepalive") == 0)
+    for (; *command != NULL; command++)
+        if (is_named(*command, "keepalive"))
             return true;
-    }
     return false;
 }
 
@@ -551,12 +554,12 @@ bool program_obstacle(char text[OBSTACLE], char *const command[],
             command = launcher == NULL ? NULL
                                        : follow_launcher(launcher, command,
                                                          &strings, &clean);
-            if (clean && !runs_keepalive(program))
+            if (clean && runs_keepalive(program))
+                command = NULL;
+            else if (clean)
                 reason = "removes LD_PRELOAD from the environment, so this has "
                          "no effect; let it run keepalive, as in "
                          "'sudo keepalive ... COMMAND'";
-            else if (clean)
-                command = NULL;
             else
                 reason = judge_elf(fd, path, &status, library);
         } else if (read_script(fd, &script)) {

@@ -177,7 +177,7 @@ static int value_of(int fd, int level, int option)
     return getsockopt(fd, level, option, &value, &size) == 0 ? value : UNKNOWN;
 }
 
-static void read_values(int fd, int values[KEEPALIVE_OPTIONS])
+void read_values(int fd, int values[KEEPALIVE_OPTIONS])
 {
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         values[i] = value_of(fd, keepalive_options[i].level,
@@ -263,8 +263,7 @@ static unsigned char state_of(int fd)
     return info.tcpi_state;
 }
 
-/* The row of keepalive_options that a value is for. */
-static int row_of(const struct keepalive_value *value)
+int option_row(const struct keepalive_value *value)
 {
     int row = 0;
 
@@ -279,7 +278,8 @@ static bool is_refused(const struct socket_row *row,
                        const struct keepalive *wanted)
 {
     for (int i = 0; i < wanted->count; i++)
-        if (row->after[row_of(&wanted->values[i])] != wanted->values[i].value)
+        if (row->after[option_row(&wanted->values[i])] !=
+            wanted->values[i].value)
             return true;
     return false;
 }
@@ -294,7 +294,7 @@ static void set_values(struct scan *scan, struct socket_row *row, int socket)
         return;
     if (scan->request->dry_run) {
         for (int i = 0; i < wanted->count; i++) {
-            int value = row_of(&wanted->values[i]);
+            int value = option_row(&wanted->values[i]);
 
             if (row->before[value] != UNKNOWN)
                 row->after[value] = wanted->values[i].value;
@@ -989,7 +989,7 @@ static void hint_at_interval(const struct socket_table *table,
     bool idle = false;
 
     for (int i = 0; i < wanted->count; i++) {
-        int row = row_of(&wanted->values[i]);
+        int row = option_row(&wanted->values[i]);
 
         if (row == INTERVAL)
             return;
