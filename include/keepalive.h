@@ -21,7 +21,14 @@
 #endif
 
 /* The rows of the table of options, in the order in which they are set. */
-enum { SWITCH, COUNT, IDLE, INTERVAL, TIMEOUT, KEEPALIVE_OPTIONS };
+enum {
+    KEEPALIVE_SWITCH,
+    KEEPALIVE_COUNT,
+    KEEPALIVE_IDLE,
+    KEEPALIVE_INTERVAL,
+    KEEPALIVE_TIMEOUT,
+    KEEPALIVE_OPTIONS
+};
 
 /* One row: a variable and the socket option that it sets. */
 struct keepalive_option {
@@ -35,13 +42,13 @@ struct keepalive_option {
 };
 
 /*
- * The values of row SWITCH are words, those of the other rows are numbers. For
- * the ranges see tcp(7), and MAX_TCP_KEEPIDLE and its neighbours in the
- * kernel's include/net/tcp.h.
+ * The values of row KEEPALIVE_SWITCH are words, those of the other rows are
+ * numbers. For the ranges see tcp(7), and MAX_TCP_KEEPIDLE and its neighbours
+ * in the kernel's include/net/tcp.h.
  */
 extern const struct keepalive_option keepalive_options[KEEPALIVE_OPTIONS];
 
-/* The values of row SWITCH. */
+/* The values of row KEEPALIVE_SWITCH. */
 enum { KEEPALIVE_OFF, KEEPALIVE_ON, KEEPALIVE_FORCE };
 
 /* What to set on a socket: the first `count` values, in order; none if off. */
@@ -59,17 +66,17 @@ struct keepalive {
  * Parses the value of one row. `text` is the whole value, not NULL. A number is
  * decimal digits; one of seconds may have s, m or h (times 1, 60, 3600) behind
  * them. On success stores the value, in the unit of the row, in *value and
- * returns true; for SWITCH it is KEEPALIVE_OFF, _ON or _FORCE. Otherwise
- * returns false and leaves *value alone.
+ * returns true; for KEEPALIVE_SWITCH it is KEEPALIVE_OFF, _ON or _FORCE.
+ * Otherwise returns false and leaves *value alone.
  */
 bool keepalive_parse(int row, const char *text, int *value);
 
 /*
  * Makes the settings from an environment: a vector as in environ(7), or NULL
  * for an empty one. If a name occurs twice, the first counts, as for getenv(3).
- * A variable that is unset, empty or bad leaves its option alone; SWITCH is on
- * then. Returns true if any of the variables is there; only then bad[row] is
- * set, to the text that could not be used or to NULL.
+ * A variable that is unset, empty or bad leaves its option alone;
+ * KEEPALIVE_SWITCH is on then. Returns true if any of the variables is there;
+ * only then bad[row] is set, to the text that could not be used or to NULL.
  */
 bool keepalive_settings(struct keepalive *settings, char *const *environment,
                         const char *bad[KEEPALIVE_OPTIONS]);

@@ -16,7 +16,8 @@ static struct keepalive make_all(void)
 
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
         const struct keepalive_option *option = &contract[i].option;
-        int value = i == SWITCH ? 1 : atoi(contract[i].given) * option->scale;
+        int value =
+            i == KEEPALIVE_SWITCH ? 1 : atoi(contract[i].given) * option->scale;
 
         all.values[i] =
             (struct keepalive_value){option->level, option->option, value};
@@ -69,7 +70,7 @@ END_TEST
 /* Not so for the timeout: 0 means none, and the end is that of an int. */
 START_TEST(kernel_takes_the_longest_timeout)
 {
-    const struct keepalive_option *option = &contract[TIMEOUT].option;
+    const struct keepalive_option *option = &contract[KEEPALIVE_TIMEOUT].option;
     int longest = option->most * option->scale;
     struct keepalive one = {
         .count = 1, .values = {{option->level, option->option, longest}}};
@@ -77,7 +78,7 @@ START_TEST(kernel_takes_the_longest_timeout)
 
     ck_assert_int_eq(longest, 2147483000);
     keepalive_apply(&one, fd);
-    ck_assert_int_eq(option_of(fd, TIMEOUT), longest);
+    ck_assert_int_eq(option_of(fd, KEEPALIVE_TIMEOUT), longest);
     close(fd);
 }
 END_TEST
@@ -109,8 +110,9 @@ START_TEST(nothing_is_restored_where_it_was_not_given)
     keepalive_restore(&two, fd, IPPROTO_TCP, TCP_KEEPIDLE);
     keepalive_restore(&two, fd, SOL_SOCKET, TCP_KEEPCNT);
     keepalive_restore(&two, fd, SOL_SOCKET, SO_RCVBUF);
-    ck_assert_int_eq(option_of(fd, SWITCH), 0);
-    ck_assert_int_ne(option_of(fd, COUNT), two.values[COUNT].value);
+    ck_assert_int_eq(option_of(fd, KEEPALIVE_SWITCH), 0);
+    ck_assert_int_ne(option_of(fd, KEEPALIVE_COUNT),
+                     two.values[KEEPALIVE_COUNT].value);
     close(fd);
 }
 END_TEST
@@ -124,7 +126,7 @@ START_TEST(nothing_is_restored_on_other_sockets)
     if (fd < 0)
         return; /* there is nothing to leave alone */
     keepalive_restore(&all, fd, SOL_SOCKET, SO_KEEPALIVE);
-    ck_assert_msg(option_of(fd, SWITCH) == c->counts, "%s", c->label);
+    ck_assert_msg(option_of(fd, KEEPALIVE_SWITCH) == c->counts, "%s", c->label);
     close(fd);
 }
 END_TEST
@@ -134,15 +136,17 @@ START_TEST(refusal_stops_nothing_and_keeps_errno)
     struct keepalive refused = make_all();
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    refused.values[SWITCH].option = 9999; /* ENOPROTOOPT */
-    refused.values[IDLE].value = 99999;   /* EINVAL */
+    refused.values[KEEPALIVE_SWITCH].option = 9999; /* ENOPROTOOPT */
+    refused.values[KEEPALIVE_IDLE].value = 99999;   /* EINVAL */
     errno = EDOM;
     keepalive_apply(&refused, fd);
     ck_assert_int_eq(errno, EDOM);
-    ck_assert_int_eq(option_of(fd, SWITCH), 0);
-    ck_assert_int_eq(option_of(fd, COUNT), refused.values[COUNT].value);
-    ck_assert_int_ne(option_of(fd, IDLE), 222);
-    ck_assert_int_eq(option_of(fd, INTERVAL), refused.values[INTERVAL].value);
+    ck_assert_int_eq(option_of(fd, KEEPALIVE_SWITCH), 0);
+    ck_assert_int_eq(option_of(fd, KEEPALIVE_COUNT),
+                     refused.values[KEEPALIVE_COUNT].value);
+    ck_assert_int_ne(option_of(fd, KEEPALIVE_IDLE), 222);
+    ck_assert_int_eq(option_of(fd, KEEPALIVE_INTERVAL),
+                     refused.values[KEEPALIVE_INTERVAL].value);
     close(fd);
 }
 END_TEST
@@ -153,7 +157,7 @@ START_TEST(no_settings_are_no_calls)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     keepalive_apply(&off, fd);
-    ck_assert_int_eq(option_of(fd, SWITCH), 0);
+    ck_assert_int_eq(option_of(fd, KEEPALIVE_SWITCH), 0);
     close(fd);
 }
 END_TEST
@@ -176,8 +180,8 @@ int main(void)
                         ROWS(socket_cases));
     tcase_add_loop_test(cases, each_value_reaches_its_option, 0,
                         KEEPALIVE_OPTIONS);
-    tcase_add_loop_test(cases, kernel_takes_the_range_and_no_more, COUNT,
-                        INTERVAL + 1);
+    tcase_add_loop_test(cases, kernel_takes_the_range_and_no_more,
+                        KEEPALIVE_COUNT, KEEPALIVE_INTERVAL + 1);
     tcase_add_test(cases, kernel_takes_the_longest_timeout);
     tcase_add_loop_test(cases, restored_is_what_was_given, 0,
                         KEEPALIVE_OPTIONS);

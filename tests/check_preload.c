@@ -29,14 +29,20 @@ struct environment {
 
 static const struct environment environments[] = {
     {{NULL}},
-    {{[SWITCH] = "on"}},
-    {{[COUNT] = "11", [IDLE] = "222", [INTERVAL] = "33", [TIMEOUT] = "44"}},
-    {{"ON", [COUNT] = "127", [IDLE] = "1", [INTERVAL] = "32767",
-      [TIMEOUT] = "2147483"}},
-    {{"force", [COUNT] = "11", [IDLE] = "222", [TIMEOUT] = "44"}},
-    {{"", [COUNT] = "", [IDLE] = "", [INTERVAL] = "", [TIMEOUT] = ""}},
+    {{[KEEPALIVE_SWITCH] = "on"}},
+    {{[KEEPALIVE_COUNT] = "11",
+      [KEEPALIVE_IDLE] = "222",
+      [KEEPALIVE_INTERVAL] = "33",
+      [KEEPALIVE_TIMEOUT] = "44"}},
+    {{"ON", [KEEPALIVE_COUNT] = "127", [KEEPALIVE_IDLE] = "1",
+      [KEEPALIVE_INTERVAL] = "32767", [KEEPALIVE_TIMEOUT] = "2147483"}},
+    {{"force", [KEEPALIVE_COUNT] = "11", [KEEPALIVE_IDLE] = "222",
+      [KEEPALIVE_TIMEOUT] = "44"}},
+    {{"", [KEEPALIVE_COUNT] = "", [KEEPALIVE_IDLE] = "",
+      [KEEPALIVE_INTERVAL] = "", [KEEPALIVE_TIMEOUT] = ""}},
     {{"off"}},
-    {{"Off", [COUNT] = "11", [IDLE] = "222", [INTERVAL] = "33"}},
+    {{"Off", [KEEPALIVE_COUNT] = "11", [KEEPALIVE_IDLE] = "222",
+      [KEEPALIVE_INTERVAL] = "33"}},
 };
 
 /* The test value of each row, and of one row alone. */
@@ -126,8 +132,8 @@ static bool is_given(const struct environment *with, int row)
 
 static bool is_off(const struct environment *with)
 {
-    return is_given(with, SWITCH) &&
-           strcasecmp(with->values[SWITCH], "off") == 0;
+    return is_given(with, KEEPALIVE_SWITCH) &&
+           strcasecmp(with->values[KEEPALIVE_SWITCH], "off") == 0;
 }
 
 /* What a socket that counts should have in place of this value. */
@@ -135,7 +141,7 @@ static int value_with(const struct environment *with, int row, int value)
 {
     if (is_off(with))
         return value;
-    if (row == SWITCH)
+    if (row == KEEPALIVE_SWITCH)
         return 1;
     /* Multipath TCP has no timeout: it stays unknown. */
     if (!is_given(with, row) || value == -1)
@@ -255,25 +261,28 @@ static const struct report_case {
     struct environment instead; /* what it comes down to */
     const char *report;
 } report_cases[] = {
-    {{{[IDLE] = "5M"}},
+    {{{[KEEPALIVE_IDLE] = "5M"}},
      {{NULL}},
      "libkeepalive: KEEPIDLE: '5M' is not " SECONDS "32767" SYSTEM},
-    {{{[COUNT] = "0", [IDLE] = "222", [INTERVAL] = "99999", [TIMEOUT] = "44"}},
-     {{[IDLE] = "222", [TIMEOUT] = "44"}},
+    {{{[KEEPALIVE_COUNT] = "0",
+       [KEEPALIVE_IDLE] = "222",
+       [KEEPALIVE_INTERVAL] = "99999",
+       [KEEPALIVE_TIMEOUT] = "44"}},
+     {{[KEEPALIVE_IDLE] = "222", [KEEPALIVE_TIMEOUT] = "44"}},
      "libkeepalive: KEEPCNT: '0' is not a whole number of probes from 1 to "
      "127; using the system's value\n"
      "libkeepalive: KEEPINTVL: '99999' is not " SECONDS "32767" SYSTEM},
-    {{{"0", [COUNT] = "11", [INTERVAL] = "33"}},
-     {{[COUNT] = "11", [INTERVAL] = "33"}},
+    {{{"0", [KEEPALIVE_COUNT] = "11", [KEEPALIVE_INTERVAL] = "33"}},
+     {{[KEEPALIVE_COUNT] = "11", [KEEPALIVE_INTERVAL] = "33"}},
      "libkeepalive: KEEPALIVE: '0' is not on, off or force; using on\n"},
     /* another program's variable of this name: not a word about it */
-    {{{"65", [COUNT] = "11"}}, {{[COUNT] = "11"}}, ""},
-    {{{"skip", [IDLE] = " 60", [TIMEOUT] = "2147484"}},
+    {{{"65", [KEEPALIVE_COUNT] = "11"}}, {{[KEEPALIVE_COUNT] = "11"}}, ""},
+    {{{"skip", [KEEPALIVE_IDLE] = " 60", [KEEPALIVE_TIMEOUT] = "2147484"}},
      {{NULL}},
      "libkeepalive: KEEPALIVE: 'skip' is not on, off or force; using on\n"
      "libkeepalive: KEEPIDLE: ' 60' is not " SECONDS "32767" SYSTEM
      "libkeepalive: KEEPTIMEOUT: '2147484' is not " SECONDS "2147483" SYSTEM},
-    {{{"off", [COUNT] = "x"}},
+    {{{"off", [KEEPALIVE_COUNT] = "x"}},
      {{"off"}},
      "libkeepalive: KEEPCNT: 'x' is not a whole number of probes from 1 to "
      "127; using the system's value\n"},
@@ -304,7 +313,7 @@ START_TEST(setsockopt_returns_what_it_would)
     char *none[] = {NULL};
     static struct output without, output;
 
-    with.values[SWITCH] = switches[_i];
+    with.values[KEEPALIVE_SWITCH] = switches[_i];
     run(&without, none, "calls", 3);
     run_with(&output, &with, "calls");
     ck_assert_str_eq(output.out, without.out);
@@ -316,8 +325,8 @@ END_TEST
 static void expect_own(char text[BYTES], const struct environment *with,
                        const char *label, bool counts)
 {
-    bool force = counts && is_given(with, SWITCH) &&
-                 strcasecmp(with->values[SWITCH], "force") == 0;
+    bool force = counts && is_given(with, KEEPALIVE_SWITCH) &&
+                 strcasecmp(with->values[KEEPALIVE_SWITCH], "force") == 0;
     char *end = text + strlen(text);
 
     end += sprintf(end, "%s:", label);
@@ -325,7 +334,7 @@ static void expect_own(char text[BYTES], const struct environment *with,
         int own = contract[i].own;
 
         /* other sockets than those that count have the switch alone */
-        if (counts || i == SWITCH)
+        if (counts || i == KEEPALIVE_SWITCH)
             end = put_option(end, i, force ? value_with(with, i, own) : own);
     }
     sprintf(end, "\n");
@@ -345,7 +354,8 @@ START_TEST(force_keeps_what_was_given_and_nothing_else)
     static struct output output;
     char expected[BYTES] = "";
 
-    with.values[SWITCH] = _i < ROWS(switches) ? switches[_i] : "force";
+    with.values[KEEPALIVE_SWITCH] =
+        _i < ROWS(switches) ? switches[_i] : "force";
     for (int i = 0; i < ROWS(labels); i++)
         expect_own(expected, &with, labels[i], true);
     for (int i = 0; i < ROWS(others); i++)

@@ -19,21 +19,23 @@ static const struct contract {
     const char *given;
     int own;
 } contract[] = {
-    [SWITCH] = {{"KEEPALIVE", "", SOL_SOCKET, SO_KEEPALIVE, 0, 2, 1}, "on", 0},
-    [COUNT] = {{"KEEPCNT", "probes", IPPROTO_TCP, TCP_KEEPCNT, 1, 127, 1},
-               "11",
-               5},
-    [IDLE] = {{"KEEPIDLE", "seconds", IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767, 1},
-              "222",
-              60},
-    [INTERVAL] = {{"KEEPINTVL", "seconds", IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767,
-                   1},
-                  "33",
-                  6},
-    [TIMEOUT] = {{"KEEPTIMEOUT", "seconds", IPPROTO_TCP, TCP_USER_TIMEOUT, 1,
-                  2147483, 1000},
-                 "44",
-                 7000},
+    [KEEPALIVE_SWITCH] = {{"KEEPALIVE", "", SOL_SOCKET, SO_KEEPALIVE, 0, 2, 1},
+                          "on",
+                          0},
+    [KEEPALIVE_COUNT] =
+        {{"KEEPCNT", "probes", IPPROTO_TCP, TCP_KEEPCNT, 1, 127, 1}, "11", 5},
+    [KEEPALIVE_IDLE] = {{"KEEPIDLE", "seconds", IPPROTO_TCP, TCP_KEEPIDLE, 1,
+                         32767, 1},
+                        "222",
+                        60},
+    [KEEPALIVE_INTERVAL] = {{"KEEPINTVL", "seconds", IPPROTO_TCP, TCP_KEEPINTVL,
+                             1, 32767, 1},
+                            "33",
+                            6},
+    [KEEPALIVE_TIMEOUT] = {{"KEEPTIMEOUT", "seconds", IPPROTO_TCP,
+                            TCP_USER_TIMEOUT, 1, 2147483, 1000},
+                           "44",
+                           7000},
 };
 
 _Static_assert(sizeof(contract) / sizeof(*contract) == KEEPALIVE_OPTIONS,

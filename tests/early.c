@@ -23,7 +23,8 @@ static void *make_sockets(void *kept)
     for (int i = 0; i < ROUNDS; i++) {
         int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-        if (fd >= 0 && option_of(fd, SWITCH) == 1 && option_of(fd, IDLE) == 222)
+        if (fd >= 0 && option_of(fd, KEEPALIVE_SWITCH) == 1 &&
+            option_of(fd, KEEPALIVE_IDLE) == 222)
             ++*(int *)kept;
         close(fd);
     }

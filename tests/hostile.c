@@ -38,8 +38,10 @@ enum {
     SOCKETS = 20000,
 };
 
-static const int ours[] = {
-    [SWITCH] = 1, [COUNT] = 11, [IDLE] = 222, [INTERVAL] = 33};
+static const int ours[] = {[KEEPALIVE_SWITCH] = 1,
+                           [KEEPALIVE_COUNT] = 11,
+                           [KEEPALIVE_IDLE] = 222,
+                           [KEEPALIVE_INTERVAL] = 33};
 
 /* Makes a socket and compares its options; async-signal-safe. */
 static bool is_ours_from(int (*make)(int, int, int))
@@ -184,7 +186,8 @@ static bool makes_plain_socket(void)
 
     errno = UNTOUCHED;
     fd = socket(AF_INET, SOCK_STREAM, 0);
-    good = fd >= 0 && errno == UNTOUCHED && option_of(fd, SWITCH) == 0;
+    good =
+        fd >= 0 && errno == UNTOUCHED && option_of(fd, KEEPALIVE_SWITCH) == 0;
     close(fd);
     return good;
 }

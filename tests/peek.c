@@ -39,8 +39,10 @@ static void peek(pid_t pid)
             continue;
         if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
             info.tcpi_state == ESTABLISHED)
-            printf("%d %d %d %d\n", option_of(fd, SWITCH), option_of(fd, COUNT),
-                   option_of(fd, IDLE), option_of(fd, INTERVAL));
+            printf("%d %d %d %d\n", option_of(fd, KEEPALIVE_SWITCH),
+                   option_of(fd, KEEPALIVE_COUNT),
+                   option_of(fd, KEEPALIVE_IDLE),
+                   option_of(fd, KEEPALIVE_INTERVAL));
         close(fd);
     }
     close(process);

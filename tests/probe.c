@@ -145,7 +145,7 @@ static int closed(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    return fd == 0 && option_of(fd, SWITCH) == 1 ? 0 : 1;
+    return fd == 0 && option_of(fd, KEEPALIVE_SWITCH) == 1 ? 0 : 1;
 }
 
 static int arguments(void)
@@ -302,7 +302,7 @@ static int kept(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    return fd < 0 ? 2 : !option_of(fd, SWITCH);
+    return fd < 0 ? 2 : !option_of(fd, KEEPALIVE_SWITCH);
 }
 
 static int stream(void)
@@ -352,7 +352,7 @@ static int given(void)
 
 static int ranges(void)
 {
-    for (int i = COUNT; i < KEEPALIVE_OPTIONS; i++) {
+    for (int i = KEEPALIVE_COUNT; i < KEEPALIVE_OPTIONS; i++) {
         const struct keepalive_option *option = &contract[i].option;
 
         printf("%s %d to %d%s%s\n", option->variable, option->least,

@@ -2,7 +2,7 @@
  * starts.c - starts a program again and again, with random environments
  * SPDX-License-Identifier: MIT
  *
- *     starts COUNT SEED LIBRARY PROBE
+ *     starts KEEPALIVE_COUNT SEED LIBRARY PROBE
  *
  * Each start has the library and random bytes in the variables. None may die,
  * print more than a clean line for each variable, or lose keepalive, unless the
@@ -62,7 +62,7 @@ static bool make_environment(char *envp[ENTRIES + 2], char *text)
 
     for (unsigned i = 1; i <= count; i++) {
         const char *name = contract[below(VARIABLES)].option.variable;
-        bool is_switch = name == contract[SWITCH].option.variable;
+        bool is_switch = name == contract[KEEPALIVE_SWITCH].option.variable;
 
         envp[i] = text;
         text = stpcpy(text, name);

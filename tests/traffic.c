@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 /* The options that test_cgroup.sh names: the first of the table. */
-enum { OPTIONS = TIMEOUT + 1 };
+enum { OPTIONS = KEEPALIVE_TIMEOUT + 1 };
 
 static void print_values(const char *label, int fd)
 {
@@ -40,7 +40,7 @@ static void print_values(const char *label, int fd)
 static void set_own(int fd, int on)
 {
     for (int i = 0; i < OPTIONS; i++) {
-        int value = i == SWITCH ? on : contract[i].own;
+        int value = i == KEEPALIVE_SWITCH ? on : contract[i].own;
 
         if (setsockopt(fd, contract[i].option.level, contract[i].option.option,
                        &value, sizeof(value)) < 0)
@@ -123,9 +123,9 @@ static void make_many(long count, int a, int b)
         connect_ends(&ends);
         for (int end = 0; end < 2; end++) {
             int fd = end == 0 ? ends.client : ends.accepted;
-            int idle = option_of(fd, IDLE);
+            int idle = option_of(fd, KEEPALIVE_IDLE);
 
-            if (option_of(fd, SWITCH) != 1)
+            if (option_of(fd, KEEPALIVE_SWITCH) != 1)
                 idle = -1;
             found[idle == a ? 0 : idle == b ? 1 : 2]++;
             setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));

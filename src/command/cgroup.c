@@ -228,7 +228,7 @@ static void write_setter(struct program *program, int map,
                          const struct keepalive *settings)
 {
     enum { CONTEXT = 6, OPERATION = 0, RESULT = -4 };
-    const struct keepalive_option *on = &keepalive_options[SWITCH];
+    const struct keepalive_option *on = &keepalive_options[KEEPALIVE_SWITCH];
     size_t values = offsetof(struct record, settings.values);
 
     add(program, COPY, CONTEXT, 1, 0, 0);
@@ -792,7 +792,7 @@ static bool passes_trial(const char *path, int cgroup,
         int got;
         int row = find_difference(&trial, &wanted->values[i], &got);
 
-        if (row == SWITCH)
+        if (row == KEEPALIVE_SWITCH)
             warnx("%s: a connection that was tried there has no keepalive; it "
                   "takes Linux 6.1, or 5.9 with --force; nothing was changed",
                   make_printable(path));
@@ -880,7 +880,7 @@ static void choose_layers(const struct layer layers[], int count,
     for (int i = 0; i < count; i++) {
         const struct keepalive *s = &layers[i].record.settings;
 
-        if (chosen[SWITCH] >= 0 && !s->force)
+        if (chosen[KEEPALIVE_SWITCH] >= 0 && !s->force)
             continue;
         for (int j = 0; j < s->count; j++)
             for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
@@ -923,7 +923,7 @@ static void print_layers(const struct layer layers[], int count)
 
             if (chosen[row] != i)
                 printf("%-9s  ", "-");
-            else if (row == SWITCH)
+            else if (row == KEEPALIVE_SWITCH)
                 printf("%-9s  ",
                        layers[i].record.settings.force ? "force" : "on");
             else

@@ -42,7 +42,7 @@ enum { NONE = -1 };
  * The flags. One that has a row of keepalive_options sets its value: to the
  * argument or, where it takes none, to its own name. Those that take an
  * argument are also the columns of tables and JSON, in this order, after
- * SWITCH.
+ * KEEPALIVE_SWITCH.
  */
 static const struct flag {
     int row;
@@ -52,14 +52,15 @@ static const struct flag {
     const char *help;
     unsigned modes; /* in which it has a meaning */
 } flags[] = {
-    {IDLE, 't', "idle", "TIME", "idle time before a probe", VALUES},
-    {INTERVAL, 'i', "interval", "TIME", "time between probes", VALUES},
-    {COUNT, 'c', "count", "PROBES", "unanswered probes before giving up",
+    {KEEPALIVE_IDLE, 't', "idle", "TIME", "idle time before a probe", VALUES},
+    {KEEPALIVE_INTERVAL, 'i', "interval", "TIME", "time between probes",
      VALUES},
-    {TIMEOUT, 'u', "timeout", "TIME", "time without acknowledgement of data",
-     VALUES},
-    {SWITCH, 'o', "off", NULL, "no keepalive", VALUES},
-    {SWITCH, 'f', "force", NULL, "programs cannot change the values",
+    {KEEPALIVE_COUNT, 'c', "count", "PROBES",
+     "unanswered probes before giving up", VALUES},
+    {KEEPALIVE_TIMEOUT, 'u', "timeout", "TIME",
+     "time without acknowledgement of data", VALUES},
+    {KEEPALIVE_SWITCH, 'o', "off", NULL, "no keepalive", VALUES},
+    {KEEPALIVE_SWITCH, 'f', "force", NULL, "programs cannot change the values",
      RUN | CGROUP},
     {NONE, 'p', "pid", "[=PID]", "the sockets of processes, by number or name",
      SOCKETS},
@@ -94,7 +95,7 @@ int find_column(int column, const char **name)
             *name = flags[i].name;
             return flags[i].row;
         }
-    return SWITCH;
+    return KEEPALIVE_SWITCH;
 }
 
 /* The argument of a flag, or its name; NULL if it was not given. */
@@ -201,7 +202,7 @@ static bool read_flags(struct request *request, int argc, char *argv[])
 
 static bool is_off(const struct request *request)
 {
-    const char *setting = request->settings[SWITCH];
+    const char *setting = request->settings[KEEPALIVE_SWITCH];
 
     return setting != NULL && strcmp(setting, "KEEPALIVE=off") == 0;
 }
@@ -253,7 +254,7 @@ static void enable_keepalive(void)
     const char *old = getenv("KEEPALIVE");
     int value = KEEPALIVE_ON;
 
-    if (old != NULL && keepalive_parse(SWITCH, old, &value) &&
+    if (old != NULL && keepalive_parse(KEEPALIVE_SWITCH, old, &value) &&
         value == KEEPALIVE_OFF)
         unsetenv("KEEPALIVE");
 }
@@ -416,7 +417,9 @@ static bool check_flags(const struct request *request,
 static void explain_sysctl(const struct request *request)
 {
     static const char *const names[KEEPALIVE_OPTIONS] = {
-        [COUNT] = "probes", [IDLE] = "time", [INTERVAL] = "intvl"};
+        [KEEPALIVE_COUNT] = "probes",
+        [KEEPALIVE_IDLE] = "time",
+        [KEEPALIVE_INTERVAL] = "intvl"};
     char words[256] = "";
     size_t length = 0;
 

@@ -56,7 +56,7 @@ static void write_value(char text[CELL], int row, int value, bool json)
 
     if (value == UNKNOWN)
         snprintf(text, CELL, "%s", json ? "null" : "-");
-    else if (row == SWITCH)
+    else if (row == KEEPALIVE_SWITCH)
         snprintf(text, CELL, "%s", words[json][value != 0]);
     else
         snprintf(text, CELL, "%.*f", value % scale == 0 ? 0 : 3,

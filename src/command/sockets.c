@@ -330,7 +330,7 @@ static size_t find_network(struct scan *scan, int socket, int pid)
 static bool is_wanted(const struct scan *scan, const struct socket_row *row)
 {
     return !scan->request->missing ||
-           (row->connection && row->before[SWITCH] == 0);
+           (row->connection && row->before[KEEPALIVE_SWITCH] == 0);
 }
 
 /* Reads a socket, sets it, and makes it a row. One that is no TCP socket or is
@@ -354,11 +354,13 @@ static void visit(struct scan *scan, struct socket_row *row, int socket)
         memcpy(row->after, row->before, sizeof(row->after));
         row->connection = row->remote[0] != '\0' && !(near && far);
         scan->table->connections += row->connection;
-        scan->table->missing += row->connection && row->before[SWITCH] == 0;
+        scan->table->missing +=
+            row->connection && row->before[KEEPALIVE_SWITCH] == 0;
         row->shown = is_wanted(scan, row);
         if (row->shown)
             set_values(scan, row, socket);
-        if (row->shown && row->after[SWITCH] == 1 && row->remote[0] != '\0') {
+        if (row->shown && row->after[KEEPALIVE_SWITCH] == 1 &&
+            row->remote[0] != '\0') {
             row->network = find_network(scan, socket, row->pid);
             scan->networks[row->network].busy = true;
             row->timed = true;
@@ -991,16 +993,17 @@ static void hint_at_interval(const struct socket_table *table,
     for (int i = 0; i < wanted->count; i++) {
         int row = option_row(&wanted->values[i]);
 
-        if (row == INTERVAL)
+        if (row == KEEPALIVE_INTERVAL)
             return;
-        idle = idle || row == IDLE;
+        idle = idle || row == KEEPALIVE_IDLE;
     }
     for (size_t i = 0; idle && i < table->count; i++) {
         const struct socket_row *row = &table->rows[i];
 
-        if (row->shown && row->after[INTERVAL] > row->after[IDLE] &&
-            row->after[INTERVAL] > longest)
-            longest = row->after[INTERVAL];
+        if (row->shown &&
+            row->after[KEEPALIVE_INTERVAL] > row->after[KEEPALIVE_IDLE] &&
+            row->after[KEEPALIVE_INTERVAL] > longest)
+            longest = row->after[KEEPALIVE_INTERVAL];
     }
     if (longest > 0)
         warnx("--idle: probes after the first come at the interval, which is "

@@ -15,17 +15,19 @@
 #define SECONDS "seconds"
 
 const struct keepalive_option keepalive_options[KEEPALIVE_OPTIONS] = {
-    [SWITCH] = {"KEEPALIVE", "", SOL_SOCKET, SO_KEEPALIVE, KEEPALIVE_OFF,
-                KEEPALIVE_FORCE, 1},
-    [COUNT] = {"KEEPCNT", "probes", IPPROTO_TCP, TCP_KEEPCNT, 1, 127, 1},
-    [IDLE] = {"KEEPIDLE", SECONDS, IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767, 1},
-    [INTERVAL] = {"KEEPINTVL", SECONDS, IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767,
-                  1},
-    [TIMEOUT] = {"KEEPTIMEOUT", SECONDS, IPPROTO_TCP, TCP_USER_TIMEOUT, 1,
-                 2147483, 1000},
+    [KEEPALIVE_SWITCH] = {"KEEPALIVE", "", SOL_SOCKET, SO_KEEPALIVE,
+                          KEEPALIVE_OFF, KEEPALIVE_FORCE, 1},
+    [KEEPALIVE_COUNT] = {"KEEPCNT", "probes", IPPROTO_TCP, TCP_KEEPCNT, 1, 127,
+                         1},
+    [KEEPALIVE_IDLE] = {"KEEPIDLE", SECONDS, IPPROTO_TCP, TCP_KEEPIDLE, 1,
+                        32767, 1},
+    [KEEPALIVE_INTERVAL] = {"KEEPINTVL", SECONDS, IPPROTO_TCP, TCP_KEEPINTVL, 1,
+                            32767, 1},
+    [KEEPALIVE_TIMEOUT] = {"KEEPTIMEOUT", SECONDS, IPPROTO_TCP,
+                           TCP_USER_TIMEOUT, 1, 2147483, 1000},
 };
 
-/* The words for the values of row SWITCH. */
+/* The words for the values of row KEEPALIVE_SWITCH. */
 static const char words[][6] = {
     [KEEPALIVE_OFF] = "off",
     [KEEPALIVE_ON] = "on",
@@ -108,8 +110,9 @@ static bool parse_number(const struct keepalive_option *option,
 
 bool keepalive_parse(int row, const char *text, int *value)
 {
-    return row == SWITCH ? parse_word(text, value)
-                         : parse_number(&keepalive_options[row], text, value);
+    return row == KEEPALIVE_SWITCH
+               ? parse_word(text, value)
+               : parse_number(&keepalive_options[row], text, value);
 }
 
 /* What follows the prefix in the text; NULL if the text begins otherwise. */
@@ -167,16 +170,16 @@ bool keepalive_settings(struct keepalive *settings, char *const *environment,
                         const char *bad[KEEPALIVE_OPTIONS])
 {
     const char *texts[KEEPALIVE_OPTIONS] = {NULL};
-    int values[KEEPALIVE_OPTIONS] = {[SWITCH] = KEEPALIVE_ON};
+    int values[KEEPALIVE_OPTIONS] = {[KEEPALIVE_SWITCH] = KEEPALIVE_ON};
     bool found = find_texts(texts, environment);
     unsigned given = found ? parse_texts(values, texts, bad) : 0;
 
     settings->count = 0;
-    settings->force = values[SWITCH] == KEEPALIVE_FORCE;
-    if (values[SWITCH] == KEEPALIVE_OFF)
+    settings->force = values[KEEPALIVE_SWITCH] == KEEPALIVE_FORCE;
+    if (values[KEEPALIVE_SWITCH] == KEEPALIVE_OFF)
         return found;
-    values[SWITCH] = 1; /* what SO_KEEPALIVE takes for on */
-    given |= 1U << SWITCH;
+    values[KEEPALIVE_SWITCH] = 1; /* what SO_KEEPALIVE takes for on */
+    given |= 1U << KEEPALIVE_SWITCH;
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         if ((given & 1U << i) != 0)
             settings->values[settings->count++] = (struct keepalive_value){
@@ -229,7 +232,7 @@ __attribute__((cold)) size_t keepalive_complaint(char line[KEEPALIVE_COMPLAINT],
     char *end = put(put(line, "libkeepalive: "), option->variable);
 
     end = put(put_untrusted(put(end, ": '"), text), "' is not ");
-    if (row == SWITCH)
+    if (row == KEEPALIVE_SWITCH)
         end = put(end, "on, off or force; using on\n");
     else
         end = put(put_range(end, option), "; using the system's value\n");
