@@ -78,7 +78,8 @@ command_cflags = $(protection) -DKEEPALIVE_VERSION='"$(VERSION)"' \
 library = $(BUILD)/libkeepalive.so
 library_objects = $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/library/*.c))
 command = $(BUILD)/keepalive
-command_objects = $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/command/*.c))
+command_objects = $(patsubst src/%.c,$(BUILD)/%.o, \
+	$(wildcard src/command/*.c src/command/*/*.c))
 # What the library and the command share
 shared_objects = $(BUILD)/library/settings.o $(BUILD)/library/apply.o
 
@@ -222,4 +223,4 @@ force:
 
 include tests/checks.mk
 
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/tests/field/*.d)
+-include $(wildcard $(addprefix $(BUILD)/,*/*.d command/*/*.d tests/field/*.d))

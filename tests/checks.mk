@@ -90,11 +90,12 @@ check-suites: all $(helpers)
 		sh tests/field/suites.sh
 
 # Stricter checks, for those who change the code.
-sources = src/*/*.[ch] include/*.h tests/*.[ch] tests/field/*.c examples/*.c
+sources = $(wildcard src/*/*.[ch] src/*/*/*.[ch]) include/*.h tests/*.[ch] \
+	tests/field/*.c examples/*.c
 lint:
 	clang-format --dry-run -Werror $(sources)
-	clang-tidy --quiet src/*/*.c tests/fuzz_settings.c -- $(cflags) \
-		$(command_cflags)
+	clang-tidy --quiet $(filter src/%.c,$(sources)) tests/fuzz_settings.c -- \
+		$(cflags) $(command_cflags)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability \
 		--inline-suppr -Iinclude '-DElfW(type)=Elf64_\#\#type' src
 	shellcheck tests/*.sh tests/field/*.sh examples/*.sh examples/*.bash .ci/run
