@@ -72,7 +72,8 @@ library_cflags = -fPIC -fvisibility=hidden $(protection)
 library_ldflags = -shared -nostartfiles -Wl,-soname,libkeepalive.so \
 	-Wl,--hash-style=gnu,-z,defs,-z,now,-z,norelro,-z,text,-z,noexecstack \
 	-Wl,-z,noseparate-code
-command_cflags = $(protection) -DKEEPALIVE_VERSION='"$(VERSION)"' \
+command_cflags = -iquote src/command $(protection) \
+	-DKEEPALIVE_VERSION='"$(VERSION)"' \
 	-DKEEPALIVE_LIBRARY='"$(libdir)/libkeepalive.so"'
 
 library = $(BUILD)/libkeepalive.so
@@ -80,7 +81,7 @@ library_objects = $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/library/*.c))
 command = $(BUILD)/keepalive
 command_objects = $(patsubst src/%.c,$(BUILD)/%.o, \
 	$(wildcard src/command/*.c src/command/*/*.c))
-# What the library and the command share
+# What the tests link
 shared_objects = $(BUILD)/library/settings.o $(BUILD)/library/apply.o
 
 all: $(library) $(command)
@@ -128,7 +129,7 @@ $(BUILD)/library/%.o: src/library/%.c $(BUILD)/how
 	$(call say,CC,$<)
 	$(hide)$(CC) $(cflags) $(library_cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(command): $(command_objects) $(shared_objects)
+$(command): $(command_objects) $(BUILD)/library/settings.o
 	$(call say,LINK,$@)
 	$(hide)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 

@@ -98,6 +98,7 @@ lint:
 		$(cflags) $(command_cflags)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability \
 		--inline-suppr -Iinclude '-DElfW(type)=Elf64_\#\#type' src
+	sh tests/layers.sh
 	shellcheck tests/*.sh tests/field/*.sh examples/*.sh examples/*.bash .ci/run
 	mandoc -T lint -W warning man/*
 

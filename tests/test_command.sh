@@ -20,7 +20,7 @@ done <<'END'
 --idle=32767 --interval=1 --count=127| 127 32767 1
 -t 60 -t 61|  61 
 -u 5|    5
--t 4m -i 30s -u 1h|  4m 30s 1h
+-t 4m -i 30s -u 1h|  240 30 3600
 --timeout 2147483|    2147483
 -f|force   
 --force -t 60|force  60 

@@ -2,7 +2,9 @@
  * locate.c - where the library is, and its name for the loader
  * SPDX-License-Identifier: MIT
  */
-#include "command.h"
+#include "locate.h"
+
+#include "elf.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,10 @@
  * print.c - sockets as a table and as JSON
  * SPDX-License-Identifier: MIT
  */
-#include "command.h"
+#include "sockets/print.h"
+
+#include "flags.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,55 +20,9 @@ static const char *const states[SOCKET_STATES] = {
 
 enum { CELL = ADDRESS };
 
-const char *make_printable(const char *text)
-{
-    static char texts[2][256];
-    static int last;
-    char *printable = texts[last = !last];
-    size_t i = 0;
-
-    for (; i < sizeof(*texts) - sizeof("...") && text[i] != '\0'; i++)
-        printable[i] = text[i];
-    snprintf(printable + i, sizeof(*texts) - i, "%s",
-             text[i] == '\0' ? "" : "...");
-    for (char *c = printable; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    return printable;
-}
-
-void print_json_text(const char *text, size_t length)
-{
-    putchar('"');
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-
-        if (c < ' ' || c == '"' || c == '\\' || c >= 0x7f)
-            printf("\\u%04x", (unsigned)c);
-        else
-            putchar(c);
-    }
-    putchar('"');
-}
-
-/* Writes a value as it is shown. */
-static void write_value(char text[CELL], int row, int value, bool json)
-{
-    static const char *const words[2][2] = {{"off", "on"}, {"false", "true"}};
-    int scale = keepalive_options[row].scale;
-
-    if (value == UNKNOWN)
-        snprintf(text, CELL, "%s", json ? "null" : "-");
-    else if (row == KEEPALIVE_SWITCH)
-        snprintf(text, CELL, "%s", words[json][value != 0]);
-    else
-        snprintf(text, CELL, "%.*f", value % scale == 0 ? 0 : 3,
-                 (double)value / scale);
-}
-
 static void write_next(char text[CELL], const struct socket_row *row, bool json)
 {
-    if (row->next == UNKNOWN)
+    if (row->next == NO_VALUE)
         snprintf(text, CELL, "%s", json ? "null" : "-");
     else
         snprintf(text, CELL, "%.1f",
@@ -87,8 +44,9 @@ enum {
 
 static void write_heads(char cells[CELLS][CELL])
 {
-    static const char *const heads[] = {"pid",   "name",   "fd",
-                                        "local", "remote", "state"};
+    static const char *const heads[VALUES] = {
+        [PID] = "pid",     [NAME] = "name",     [DESCRIPTOR] = "fd",
+        [LOCAL] = "local", [REMOTE] = "remote", [STATE] = "state"};
 
     for (int i = 0; i < VALUES; i++)
         snprintf(cells[i], CELL, "%s", heads[i]);
@@ -103,19 +61,21 @@ static void write_heads(char cells[CELLS][CELL])
 
 static void write_row(char cells[CELLS][CELL], const struct socket_row *row)
 {
+    char printable[PRINTABLE];
+
     if (row->others > 0)
         snprintf(cells[PID], CELL, "%d+%d", row->pid, row->others);
     else
         snprintf(cells[PID], CELL, "%d", row->pid);
     snprintf(cells[NAME], CELL, "%s",
-             row->name[0] != '\0' ? make_printable(row->name) : "-");
+             row->name[0] != '\0' ? make_printable(printable, row->name) : "-");
     for (char *c = cells[NAME]; *c != '\0'; c++)
         if (*c == ' ') /* a blank would be a column more */
             *c = '_';
     snprintf(cells[DESCRIPTOR], CELL, "%d", row->fd);
-    snprintf(cells[LOCAL], CELL, "%s", make_printable(row->local));
+    snprintf(cells[LOCAL], CELL, "%s", row->local);
     snprintf(cells[REMOTE], CELL, "%s",
-             row->remote[0] != '\0' ? make_printable(row->remote) : "-");
+             row->remote[0] != '\0' ? row->remote : "-");
     snprintf(cells[STATE], CELL, "%s", states[row->state]);
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
         const char *name;
@@ -124,8 +84,8 @@ static void write_row(char cells[CELLS][CELL], const struct socket_row *row)
         char before[CELL];
         char after[CELL];
 
-        write_value(after, option, row->after[option], false);
-        write_value(before, option, row->before[option], false);
+        write_value(after, CELL, option, row->after[option], false);
+        write_value(before, CELL, option, row->before[option], false);
         snprintf(cells[VALUES + i], CELL, "%.20s%s%.20s", changed ? before : "",
                  changed ? "->" : "", after);
     }
@@ -187,7 +147,7 @@ static void print_json_row(const struct socket_row *row, bool changes)
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
         int option = find_column(i, &name);
 
-        write_value(text, option, row->after[option], true);
+        write_value(text, CELL, option, row->after[option], true);
         printf(", \"%s\": %s", name, text);
     }
     write_next(text, row, true);
@@ -199,7 +159,7 @@ static void print_json_row(const struct socket_row *row, bool changes)
 
         if (row->before[option] == row->after[option])
             continue;
-        write_value(text, option, row->before[option], true);
+        write_value(text, CELL, option, row->before[option], true);
         printf("%s\"%s\": %s", comma, name, text);
         comma = ", ";
     }
@@ -225,7 +185,7 @@ void print_sockets(const struct socket_table *table,
                    const struct socket_request *request)
 {
     if (request->json)
-        print_json(table, request->wanted.count > 0);
+        print_json(table, is_wanted(&request->wanted));
     else
         print_table(table);
 }

@@ -1,0 +1,41 @@
+/*
+ * flags.h - the command line: flags, help, and what goes with what
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef KEEPALIVE_FLAGS_H
+#define KEEPALIVE_FLAGS_H
+
+#include "values.h"
+
+#include <stdbool.h>
+
+/* What keepalive is asked to do; a bit each. */
+enum mode { RUN = 1, SOCKETS = 2, MACHINE = 4, CGROUP = 8 };
+
+/* The command line. */
+struct request {
+    enum mode mode;
+    const char *given[128]; /* by letter: argument or name; NULL: not given */
+    struct wanted wanted;
+    char **operands;
+    int count;
+};
+
+/* Reads the flags; false, with a line on standard error, at a bad one. */
+bool read_flags(struct request *request, int argc, char *argv[]);
+
+/*
+ * Can the request be answered? False, with a line on standard error, where
+ * something is missing, or has no effect together with the rest.
+ */
+bool check_request(const struct request *request);
+
+void print_help(void);
+
+/*
+ * Which row of keepalive_options is shown in this column, 0 to
+ * KEEPALIVE_OPTIONS - 1, of tables and JSON? Stores its name there.
+ */
+int find_column(int column, const char **name);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * proc.h - what the kernel says of processes
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef KEEPALIVE_PROC_H
+#define KEEPALIVE_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Opens a directory or file below one of /proc. */
+int open_below(int directory, const char *name, int flags);
+
+/*
+ * Reads a file below one of /proc, whole: the caller frees it. NULL, with
+ * errno, if that fails. A NUL follows the text.
+ */
+char *read_below(int directory, const char *name);
+
+/* The number that follows a label in such a file; 0 if it is not there. */
+int find_number(const char *text, const char *label);
+
+/* Does this process have the capability, by its number in
+ * <linux/capability.h>? */
+bool has_capability(int number);
+
+#endif

@@ -1,0 +1,139 @@
+/*
+ * launch.c - runs a command with the library
+ * SPDX-License-Identifier: MIT
+ */
+#include "run/launch.h"
+
+#include "exit_status.h"
+#include "flags.h"
+#include "locate.h"
+#include "run/reach.h"
+#include "values.h"
+
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The value of LD_PRELOAD, or "". Of two the loader obeys the last. */
+static const char *find_preload(void)
+{
+    const char *value = "";
+
+    for (char **variable = environ; variable != NULL && *variable != NULL;
+         variable++)
+        if (strncmp(*variable, "LD_PRELOAD=", 11) == 0)
+            value = *variable + 11;
+    return value;
+}
+
+/* Puts the library in front of LD_PRELOAD, once; the rest stays. */
+static bool preload_library(const struct library *library)
+{
+    const char *word = find_preload();
+    char *list = malloc(strlen(library->entry) + strlen(word) + 2);
+    char *end;
+    bool done;
+
+    if (list == NULL)
+        return false;
+    end = stpcpy(list, library->entry);
+    for (word += strspn(word, " :"); *word != '\0';
+         word += strspn(word, " :")) {
+        size_t length = strcspn(word, " :");
+
+        if (!library_is(library, word, length)) {
+            *end++ = ':';
+            end = mempcpy(end, word, length);
+        }
+        word += length;
+    }
+    *end = '\0';
+    unsetenv("LD_PRELOAD");
+    done = setenv("LD_PRELOAD", list, 1) == 0;
+    free(list);
+    return done;
+}
+
+/* A KEEPALIVE=off in the environment is not meant for this command. Any other
+ * value may be another program's, and keepalive is on with it. */
+static void enable_keepalive(void)
+{
+    const char *old = getenv("KEEPALIVE");
+    int value = KEEPALIVE_ON;
+
+    if (old != NULL && keepalive_parse(KEEPALIVE_SWITCH, old, &value) &&
+        value == KEEPALIVE_OFF)
+        unsetenv("KEEPALIVE");
+}
+
+/* Sets a variable, or removes all of that name. */
+static bool set_variable(const char *name, const char *value)
+{
+    unsetenv(name);
+    return value == NULL || setenv(name, value, 1) == 0;
+}
+
+/* Puts the values into the environment. A timeout of 0 is none. */
+static bool export_values(const struct wanted *wanted)
+{
+    const char *word = wanted->values[KEEPALIVE_SWITCH] == 0 ? "off"
+                       : wanted->force                       ? "force"
+                                                             : NULL;
+    bool done =
+        word == NULL ||
+        set_variable(keepalive_options[KEEPALIVE_SWITCH].variable, word);
+
+    for (int i = 0; done && i < KEEPALIVE_OPTIONS; i++) {
+        char number[16];
+
+        if (i == KEEPALIVE_SWITCH || wanted->values[i] == NO_VALUE)
+            continue;
+        snprintf(number, sizeof(number), "%d",
+                 wanted->values[i] / keepalive_options[i].scale);
+        done = set_variable(keepalive_options[i].variable,
+                            wanted->values[i] == 0 ? NULL : number);
+    }
+    return done;
+}
+
+/* Makes the loader load the library into the command. */
+static bool load_library(const struct request *request)
+{
+    struct library library;
+    char obstacle[OBSTACLE];
+
+    library_find(&library);
+    if (library.fault != NULL) {
+        warnx("%s: %s", library.path, library.fault);
+        return false;
+    }
+    if (request->given['q'] == NULL &&
+        program_obstacle(obstacle, request->operands, &library))
+        warnx("%s", obstacle);
+    if (!preload_library(&library)) {
+        warn(NULL);
+        return false;
+    }
+    enable_keepalive();
+    return true;
+}
+
+int run_command(const struct request *request)
+{
+    char *const *command = request->operands;
+    int status;
+
+    if (request->wanted.values[KEEPALIVE_SWITCH] != 0 && !load_library(request))
+        return STATUS_FAILED;
+    if (!export_values(&request->wanted)) {
+        warn(NULL);
+        return STATUS_FAILED;
+    }
+    execvp(command[0], command);
+    status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
+    warn_not_started(command[0], errno);
+    return status;
+}

@@ -1,0 +1,30 @@
+/*
+ * text.h - text from outside, for a terminal and as JSON
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef KEEPALIVE_TEXT_H
+#define KEEPALIVE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { PRINTABLE = 256 }; /* bytes of a text that is made printable */
+
+/*
+ * Writes the text with ? for control characters (C0, DEL, C1) and for bytes
+ * that are not UTF-8, cut at 252 bytes. Returns `printable`. For paths and the
+ * names of processes and cgroups: no escape sequence of theirs may reach the
+ * terminal.
+ */
+const char *make_printable(char printable[PRINTABLE], const char *text);
+
+/*
+ * Prints a string in JSON (RFC 8259). UTF-8 stays as it is; control characters
+ * and bytes that are not UTF-8 are escaped by their number.
+ */
+void print_json_text(const char *text, size_t length);
+
+/* Is this the name of the file, without its directory? */
+bool is_named(const char *path, const char *name);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * values.c - the values of the options of a socket, by row of the table
+ * SPDX-License-Identifier: MIT
+ */
+#include "values.h"
+
+#include "syscall.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+
+int read_option(int fd, int level, int option)
+{
+    int value;
+    socklen_t size = sizeof(value);
+
+    return getsockopt(fd, level, option, &value, &size) == 0 ? value : NO_VALUE;
+}
+
+void read_values(int fd, int values[KEEPALIVE_OPTIONS])
+{
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        values[i] = read_option(fd, keepalive_options[i].level,
+                                keepalive_options[i].option);
+}
+
+int set_value(int fd, int row, int value)
+{
+    return (int)keepalive_socket_call(
+        KEEPALIVE_SETSOCKOPT, fd, keepalive_options[row].level,
+        keepalive_options[row].option, (long)&value, sizeof(value));
+}
+
+void write_value(char *text, size_t size, int row, int value, bool json)
+{
+    static const char *const words[2][2] = {{"off", "on"}, {"false", "true"}};
+    int scale = keepalive_options[row].scale;
+
+    if (value == NO_VALUE)
+        snprintf(text, size, "%s", json ? "null" : "-");
+    else if (row == KEEPALIVE_SWITCH)
+        snprintf(text, size, "%s", words[json][value != 0]);
+    else
+        snprintf(text, size, "%.*f", value % scale == 0 ? 0 : 3,
+                 (double)value / scale);
+}

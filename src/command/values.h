@@ -1,0 +1,49 @@
+/*
+ * values.h - the values of the options of a socket, by row of the table
+ * SPDX-License-Identifier: MIT
+ *
+ * Arrays of KEEPALIVE_OPTIONS numbers, each in the kernel's unit, in the order
+ * of keepalive_options.
+ */
+#ifndef KEEPALIVE_VALUES_H
+#define KEEPALIVE_VALUES_H
+
+#include "keepalive.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { NO_VALUE = -1 }; /* the kernel tells none, or none is wanted */
+
+/* What the flags ask for. */
+struct wanted {
+    /* Row KEEPALIVE_SWITCH: 0 for --off, 1 if any other is given. */
+    int values[KEEPALIVE_OPTIONS];
+    bool force;
+};
+
+/* Is anything wanted? */
+static inline bool is_wanted(const struct wanted *wanted)
+{
+    return wanted->values[KEEPALIVE_SWITCH] != NO_VALUE;
+}
+
+/* Reads each option of a socket; NO_VALUE for one that it does not have. */
+void read_values(int fd, int values[KEEPALIVE_OPTIONS]);
+
+/* An option of a socket, by getsockopt(2); NO_VALUE if it does not have it. */
+int read_option(int fd, int level, int option);
+
+/*
+ * Sets one option of a socket. Returns 0, or the error as a negative number.
+ * Neither the C library nor a preloaded library sees the call.
+ */
+int set_value(int fd, int row, int value);
+
+/*
+ * Writes a value as it is shown, in the unit of its row: "-", "on", "off" or a
+ * number; in JSON null, true, false or a number.
+ */
+void write_value(char *text, size_t size, int row, int value, bool json);
+
+#endif

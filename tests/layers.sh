@@ -1,0 +1,20 @@
+#!/bin/sh
+# layers.sh - the sources of the command include one another in one direction
+# SPDX-License-Identifier: MIT
+#
+# Part of `make lint`. Fails if the includes make a circle, or if what the
+# folders of src/command stand on includes one of them; main.c alone may.
+set -u
+cd src/command || exit 1
+pairs=$(for file in *.[ch] */*.[ch]; do
+    sed -n 's/^#include "\(.*\)\.h"$/\1/p' "$file" |
+        while read -r name; do
+            [ ! -e "$name.h" ] || echo "${file%.[ch]} $name"
+        done
+done | sort -u | awk '$1 != $2')
+echo "$pairs" | tsort >/dev/null || exit 1
+up=$(echo "$pairs" | awk '$1 !~ "/" && $1 != "main" && $2 ~ "/"')
+[ -z "$up" ] || {
+    echo "an include that goes up: $up"
+    exit 1
+}
