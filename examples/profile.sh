@@ -1,19 +1,19 @@
-# profile.sh - TCP keepalive for all that is started from a login shell
+# profile.sh - TCP keepalive for programs started from a login shell
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 #
-# Copy it to /etc/profile.d/keepalive.sh, or into ~/.profile. It adds the
-# library to an LD_PRELOAD that is already set, once, and does nothing where
-# the file is not there. Set the path to where the library is installed; the
-# loader takes it apart at spaces and colons, so it must hold neither.
+# Copy it to /etc/profile.d/keepalive.sh, or append it to ~/.profile. It adds
+# the library to an LD_PRELOAD that is already set, once, and does nothing if
+# the library does not exist. Set the path to where the library is installed; the
+# loader splits LD_PRELOAD at spaces and colons, so it must contain neither.
 #
 # zsh and fish do not read /etc/profile.d. For zsh, in /etc/zsh/zprofile or
 # ~/.zprofile:
 #     export LD_PRELOAD=/usr/local/lib/libkeepalive.so${LD_PRELOAD:+:$LD_PRELOAD}
-#     export KEEPIDLE=240
+#     export KEEPIDLE=120
 # For fish, in /etc/fish/config.fish or ~/.config/fish/config.fish:
 #     set -gx LD_PRELOAD /usr/local/lib/libkeepalive.so $LD_PRELOAD
-#     set -gx KEEPIDLE 240
+#     set -gx KEEPIDLE 120
 keepalive_library=${KEEPALIVE_LIBRARY:-/usr/local/lib/libkeepalive.so}
 if [ -r "$keepalive_library" ]; then
     case ":${LD_PRELOAD-}:" in
@@ -23,8 +23,8 @@ if [ -r "$keepalive_library" ]; then
         export LD_PRELOAD
         ;;
     esac
-    # The first probe after four idle minutes: see the table in README.
-    : "${KEEPIDLE:=240}"
+    # The first probe after two idle minutes; see the table in README.
+    : "${KEEPIDLE:=120}"
     export KEEPIDLE
 fi
 unset keepalive_library

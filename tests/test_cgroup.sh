@@ -397,5 +397,5 @@ command=$(echo "$command" |
         s,/node/kubepods.slice,$cgroup,")
 # shellcheck disable=SC2086
 expect 'the DaemonSet' "$head
-on 240 30 5 - $cgroup" "$($command 2>&1 | columns)"
+on 120 30 5 - $cgroup" "$($command 2>&1 | columns)"
 finish

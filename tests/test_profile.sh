@@ -18,19 +18,19 @@ after() {
 other=$BUILD/tests/empty.so
 for shell in sh bash dash; do
     command -v "$shell" >/dev/null || continue
-    expect "$shell: nothing before" "$library 240" "$(after $shell '' 1)"
-    expect "$shell: read twice" "$library 240" "$(after $shell '' 2)"
-    expect "$shell: another before" "$library:$other 240" \
+    expect "$shell: nothing before" "$library 120" "$(after $shell '' 1)"
+    expect "$shell: read twice" "$library 120" "$(after $shell '' 2)"
+    expect "$shell: another before" "$library:$other 120" \
         "$(after $shell "$other" 3)"
     expect "$shell: already there, separated by a colon" \
-        "$other:$library 240" "$(after $shell "$other:$library" 1)"
+        "$other:$library 120" "$(after $shell "$other:$library" 1)"
     expect "$shell: already there, separated by blanks" \
-        "$other $library 240" "$(after $shell "$other $library" 1)"
+        "$other $library 120" "$(after $shell "$other $library" 1)"
     expect "$shell: the user's own value stays" "$library 60" \
         "$(KEEPIDLE=60 after $shell '' 1)"
 done
 # shellcheck disable=SC2016
-expect 'a program started from there' 'SO_KEEPALIVE is ON TCP_KEEPIDLE = 240' \
+expect 'a program started from there' 'SO_KEEPALIVE is ON TCP_KEEPIDLE = 120' \
     "$(KEEPALIVE_LIBRARY=$library sh -c '. examples/profile.sh; exec "$0"' \
         "$show" | grep -E 'SO_|IDLE' | xargs)"
 
@@ -42,7 +42,7 @@ lines_of() {
     shift
     command -v "$1" >/dev/null || return 0
     # shellcheck disable=SC2016
-    expect "$1: the two lines" "$library 240" \
+    expect "$1: the two lines" "$library 120" \
         "$(env -u LD_PRELOAD HOME="$tmp" "$@" "$lines
             sh -c 'echo \"\$LD_PRELOAD \$KEEPIDLE\"'" 2>&1)"
     expect "$1: another before" 'SO_KEEPALIVE is ON' \
