@@ -174,6 +174,16 @@ const char *read_file(struct file *file)
     return reason;
 }
 
+bool is_preloaded(const struct library *library)
+{
+    static struct file file;
+    int length;
+
+    read_file(&file);
+    return find_word(&file, library, library_is, &length) != NULL ||
+           find_word(&file, library, library_is_other, &length) != NULL;
+}
+
 /* Is the file still the one that was read? */
 static bool is_unchanged(const struct file *file)
 {

@@ -48,6 +48,13 @@ const char *find_word(const struct file *file, const struct library *library,
 
 bool has_entry(const struct file *file, const struct library *library);
 
+/*
+ * Does /etc/ld.so.preload name this library, or another file of its name? Then
+ * a program has it whatever its environment. False where this user cannot read
+ * the file: its programs cannot either.
+ */
+bool is_preloaded(const struct library *library);
+
 /* Removes every entry of the library, and a file that has nothing else. */
 void remove_entries(struct file *file, const struct library *library);
 
