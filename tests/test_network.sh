@@ -200,6 +200,42 @@ long_interval() {
     expect_probes with 'short 0 long 0 long 0 long 0 long 0'
 }
 
+# Which outage is survived if it begins at the worst moment, before a first probe:
+# one that is over when the last of KEEPCNT probes is sent, which is
+# (KEEPCNT - 1) x KEEPINTVL seconds after the first. It is too late afterwards,
+# long before KEEPCNT x KEEPINTVL are over. Both halves have the library; the
+# outage of one ends after two probes of three, that of the other after three.
+outage() {
+    export KEEPIDLE=6 KEEPINTVL=6 KEEPCNT=3
+    [ "$protocol" = 6 ] || return 0 # Multipath TCP notices later
+    capture
+    for half in $halves; do
+        port=$(port "$half")
+        serve without "$port" OPEN:/dev/null
+        use with client python3 -c "$reader" "$version" "$protocol" "$near" \
+            "$port" >"$out.$half" 2>&1 &
+        wait_until 20 connected "$port" || fail "no connection to port $port"
+        power off "$port"
+        probes "$port" | wc -l >"$out.$half.answered"
+    done
+    for half in $halves; do
+        unanswered=2
+        [ "$half" = without ] || unanswered=3
+        port=$(port "$half")
+        wait_until 60 seen "$port" \
+            $(($(cat "$out.$half.answered") + unanswered)) ||
+            fail "port $port: no $unanswered probes"
+        power on "$port"
+    done
+    wait_until 40 test -s "$out.with"
+    expect 'after three probes: the read' ETIMEDOUT "$(cat "$out.with")"
+    port=$(port without)
+    wait_until 60 seen "$port" $(($(cat "$out.without.answered") + 4)) ||
+        fail "port $port: no probe after the outage"
+    expect 'after two probes: the read' '' "$(cat "$out.without")"
+    expect 'after two probes: connections' 1 "$(connections client "$port")"
+}
+
 # The peer is gone while data is on its way. Keepalive does not run then: with
 # it alone the client waits on, long after a dead peer would have been noticed;
 # with KEEPTIMEOUT it does not. Both halves have the library.
@@ -314,8 +350,8 @@ end_cases() {
 at_exit=end_cases
 
 base=7000
-for name in nat dead_peer rebooted_peer server wire long_interval in_flight \
-    paused connecting; do
+for name in nat dead_peer rebooted_peer server wire long_interval outage \
+    in_flight paused connecting; do
     for over in $families $multipath; do
         base=$((base + 10))
         (
