@@ -36,6 +36,14 @@ skip() {
     exit 77
 }
 
+# leave_out REASON...: skips one part; the script goes on, and `finish` tells
+# that not all of it was tried.
+left_out=0
+leave_out() {
+    echo "skipped: $*"
+    left_out=1
+}
+
 failures=0
 fail() {
     echo "not so: $*"
@@ -52,11 +60,41 @@ expect() {
 # The last line of a script: finish
 finish() {
     [ "$failures" = 0 ] || exit 1
+    [ "$left_out" = 0 ] || exit 77
 }
 
 need() {
     for tool; do
         command -v "$tool" >/dev/null || skip "no $tool on this machine"
+    done
+}
+
+need_strace() {
+    need strace
+    strace -o /dev/null true 2>/dev/null || skip 'strace may not trace here'
+}
+
+# can_unshare FLAGS...: whether namespaces can be made, by flags of unshare(1);
+# if not, $why holds what it said. A container has no permission for it, and in
+# a chroot the propagation of mounts cannot be changed.
+can_unshare() {
+    command -v unshare >/dev/null || {
+        why='no unshare on this machine'
+        return 1
+    }
+    why=$(unshare "$@" true 2>&1) && return
+    why="unshare $*: $(echo "${why#unshare: }" | head -n 1)"
+    return 1
+}
+
+# wait_until COMMAND...: repeats it until it succeeds; false after a minute, or
+# longer on a busy machine.
+wait_until() {
+    tries=600
+    while ! "$@"; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        sleep 0.1
     done
 }
 
@@ -99,11 +137,10 @@ in_namespace() {
         esac
         return 0
     fi
-    need unshare
     flags=$*
     [ "$(id -u)" = 0 ] || flags="-Ur $flags"
     # shellcheck disable=SC2086
-    unshare $flags true 2>/dev/null || skip "unshare $flags is not permitted"
+    can_unshare $flags || skip "$why"
     rm -rf "$tmp"
     # shellcheck disable=SC2086
     IN_NAMESPACE=$mounts BUILD=$BUILD LIBKEEPALIVE=$LIBKEEPALIVE \

@@ -88,11 +88,11 @@ end_network() {
     umount -l /run
 }
 
-# on NODE COMMAND...: runs a command there, for a minute at most
+# on NODE COMMAND...: runs a command there, for ten minutes at most
 on() {
     node=$1
     shift
-    ip netns exec "$node" timeout 60 "$@"
+    ip netns exec "$node" timeout 600 "$@"
 }
 
 # power off|on PORT: the server's host is gone, as far as this port goes; what
@@ -101,17 +101,6 @@ power() {
     action=add
     [ "$1" = off ] || action=delete
     on server nft "$action" element inet power off "{ $2 }"
-}
-
-# wait_until SECONDS COMMAND...: repeats the command until it succeeds
-wait_until() {
-    tries=$(($1 * 10))
-    shift
-    while ! "$@"; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || return 1
-        sleep 0.1
-    done
 }
 
 listening() { # PORT

@@ -7,8 +7,9 @@
 # connect are in a network namespace of their own, too.
 . tests/common.sh
 in_namespace -n -m
-need ip strace setpriv ss
-[ "$(id -u)" = 0 ] || skip 'this takes root'
+need ip setpriv ss
+need_strace
+[ "$(id -u)" = 0 ] || skip 'needs root'
 ip link set lo up
 mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 [ -n "$mount" ] || skip 'no cgroup of version 2 is mounted'
@@ -89,10 +90,7 @@ mkfifo "$tmp/fifo"
 inside "$cgroup" "$traffic" listener <"$tmp/fifo" >"$tmp/listener" &
 listener=$!
 exec 3>"$tmp/fifo"
-for _ in $(seq 100); do
-    ! grep -q ready "$tmp/listener" || break
-    sleep 0.1
-done
+wait_until grep -qs ready "$tmp/listener" || fail 'the listener is not ready'
 
 # The name is a directory, or a path below the mount.
 # shellcheck disable=SC2086
@@ -126,10 +124,10 @@ expect 'the preload inside' "$(both 'KEEPALIVE=1 KEEPCNT=11 KEEPIDLE=77')" \
 inside "$cgroup" "$traffic" multipath <"$tmp/fifo" >"$tmp/multipath" 2>&1 &
 multipath=$!
 exec 4>"$tmp/fifo"
-for _ in $(seq 100); do
-    ! grep -q . "$tmp/multipath" || break
-    sleep 0.1
-done
+has_begun() {
+    grep -qs ready "$tmp/multipath" || ! kill -0 "$multipath" 2>/dev/null
+}
+wait_until has_begun || fail 'Multipath TCP: the program neither says ready nor ends'
 if grep -q ready "$tmp/multipath"; then
     expect 'Multipath TCP, what the program sees' "$(both "$none")" \
         "$(head -n 2 "$tmp/multipath")"

@@ -61,9 +61,15 @@ expect 'a command' 'test' "$(offered -t 60 --off tes | tr ' ' '\n' |
     grep -x test)"
 expect 'a process' "$$" "$(offered -t 60 -p 1 $$ | tr ' ' '\n' |
     grep -x $$)"
-# shellcheck disable=SC2016
-expect 'a process by name' sleepy "$(cp "$(command -v sleep)" "$tmp/sleepy" &&
-    { "$tmp/sleepy" 60 & } && sleep 0.2 && offered -p sleepy; kill $!)"
+cp "$(command -v sleep)" "$tmp/sleepy"
+"$tmp/sleepy" 600 &
+sleeper=$!
+at_exit="kill $sleeper"
+is_named() { [ "$(ps -o comm= -p "$1")" = "$2" ]; }
+wait_until is_named $sleeper sleepy
+expect 'a process by name' sleepy "$(offered -p sleepy)"
+kill $sleeper
+at_exit=:
 expect 'flags behind a process' '--idle' "$(offered -p 1 --id)"
 mkdir "$tmp/directory"
 expect 'a cgroup' "$tmp/directory" "$(offered -t 60 --cgroup "$tmp/d")"

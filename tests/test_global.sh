@@ -357,10 +357,7 @@ rm "$file"
     "$0" --global on >"$1/on" 2>&1 &
     sleep 0.5
     echo "$2" >/etc/ld.so.preload' "$keepalive" "$tmp" "$other")
-for _ in $(seq 100); do
-    [ ! -s "$tmp/on" ] || break
-    sleep 0.1
-done
+wait_until grep -qs "have $library\$" "$tmp/on"
 content 'two at once' '@A\n@L\n'
 expect 'two at once: said' \
     "on: programs that are started from now on have $library" "$(cat "$tmp/on")"
@@ -447,10 +444,7 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
     strace -qq -o /dev/null -e inject=fsync:delay_enter=3000000:when=1 \
         "$keepalive" --global on >"$tmp/on" 2>&1 &
     adder=$!
-    for _ in $(seq 100); do
-        [ ! -e /etc/.ld.so.preload.keepalive.new ] || break
-        sleep 0.1
-    done
+    wait_until test -e /etc/.ld.so.preload.keepalive.new
     sleep 0.3
     text '@B\n' >>"$file"
     wait "$adder"
@@ -493,9 +487,15 @@ rm -f "$file"
 
 # A signal takes effect when all is done: no lock is left, and no entry that was
 # not tried.
-for moment in 0.02 0.1 0.3 1; do
+# It blocks them before it does anything; SIGTERM is 0x4000 of the mask.
+blocks_signals() {
+    grep -qs '^SigBlk:.*[4-7c-f]...$' "/proc/$running/status" ||
+        ! kill -0 "$running" 2>/dev/null
+}
+for moment in 0 0.1 0.3 1; do
     "$keepalive" --global on >"$tmp/said" 2>&1 &
     running=$!
+    wait_until blocks_signals || fail 'signals are not blocked'
     sleep $moment
     kill "$running" 2>/dev/null
     wait "$running" 2>/dev/null

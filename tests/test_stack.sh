@@ -5,7 +5,8 @@
 # Each still does its job, and where it makes a TCP socket that has our values.
 . tests/common.sh
 in_namespace -n
-need ip python3 strace
+need ip python3
+need_strace
 ip link set lo up
 
 # A SOCKS5 server that greets in the name of the address it is asked for.
@@ -29,10 +30,7 @@ python3 "$tmp/socks.py" >"$tmp/ready" &
 server=$!
 # shellcheck disable=SC2064
 at_exit="kill $server"
-for _ in $(seq 100); do
-    [ ! -s "$tmp/ready" ] || break
-    sleep 0.1
-done
+wait_until grep -qs ready "$tmp/ready" || fail 'no proxy'
 
 cat >"$tmp/proxychains.conf" <<'END'
 strict_chain

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 . tests/common.sh
 need strace
-strace -o /dev/null true 2>/dev/null || skip 'strace may not trace here'
+need_strace
 
 # calls COMMAND [VARIABLE=VALUE]...: what the probe does between its markers
 calls() {

@@ -134,10 +134,10 @@ tenths "$(date +%s.%N)"
 start=$now
 for half in $halves; do
     on server socat "TCP4-LISTEN:$(port "$half")" PIPE &
-    wait_until 20 listening "$(port "$half")" || fail "$half: no server"
+    wait_until listening "$(port "$half")" || fail "$half: no server"
     narrate "$half" &
     jobs="$jobs $!"
-    wait_until 20 grep -qs listening "$tmp/tcpdump.$half" ||
+    wait_until grep -qs listening "$tmp/tcpdump.$half" ||
         fail "$half: no capture"
 done
 clients=
@@ -148,7 +148,7 @@ for half in $halves; do
         bash -c "$client" "$far4" "$(port "$half")" $pause $patience \
         >"$tmp/answer.$half" 2>&1 &
     clients="$clients $!"
-    wait_until 20 connected "$(port "$half")" || fail "$half: no connection"
+    wait_until connected "$(port "$half")" || fail "$half: no connection"
     forgets "$half" &
     jobs="$jobs $!"
 done
