@@ -11,7 +11,7 @@ settings='echo "${KEEPALIVE-} ${KEEPCNT-} ${KEEPIDLE-} ${KEEPINTVL-}" \
 while IFS='|' read -r flags expected; do
     # shellcheck disable=SC2086
     expect "keepalive $flags" "$expected" \
-        "$("$COMMAND" $flags sh -c "$settings" 2>&1)"
+        "$("$COMMAND" -q $flags sh -c "$settings" 2>&1)"
 done <<'END'
 |   
 -t 60|  60 
@@ -27,10 +27,11 @@ done <<'END'
 -o|off   
 -t 60 --|  60 
 END
-expect 'a long number' 60 "$("$COMMAND" -t "$(printf %099d 60)" "$show" |
+expect 'a long number' 60 "$("$COMMAND" -q -t "$(printf %099d 60)" "$show" |
     sed -n 's/TCP_KEEPIDLE *= //p')"
 expect 'the environment has the rest, but not its KEEPALIVE=off' ' 5 60 ' \
-    "$(KEEPALIVE=off KEEPCNT=5 KEEPIDLE=9 "$COMMAND" -t 60 sh -c "$settings")"
+    "$(KEEPALIVE=off KEEPCNT=5 KEEPIDLE=9 "$COMMAND" -q -t 60 \
+        sh -c "$settings")"
 expect 'the environment has force' 'FORCE   ' \
     "$(KEEPALIVE=FORCE "$COMMAND" sh -c "$settings")"
 expect "another program's KEEPALIVE" '65   ' \
@@ -42,6 +43,34 @@ TCP_KEEPCNT   = 3
 TCP_KEEPIDLE  = 60
 TCP_KEEPINTVL = 7' "$("$COMMAND" -t 60 -i 7 -c 3 "$show" 2>&1)"
 expect 'its sockets, off' 'SO_KEEPALIVE is OFF' "$("$COMMAND" --off "$show")"
+
+# Values that together do what few expect: a hint each, and the command runs.
+# What is not given is the system's.
+system=$(cat /proc/sys/net/ipv4/tcp_keepalive_intvl)
+interval="keepalive: the idle time, 1 s, is below the interval: after the first, \
+probes come every $system s; set the interval as well (-i, KEEPINTVL)"
+[ "$system" -gt 1 ] || interval=
+lost='keepalive: one lost probe ends an idle connection: the timeout,'
+above='is not above idle time plus interval, 5 + 2 s (-u, KEEPTIMEOUT)'
+# hint EXPECTED [VARIABLE=VALUE...] [FLAG...]
+hint() {
+    expected=$1
+    shift
+    expect "$*" "${expected:+$expected
+}it runs" "$(env -- "$@" echo 'it runs' 2>&1)"
+}
+hint "$interval" "$COMMAND" -t 1
+hint "$interval" KEEPIDLE=1 "$COMMAND"
+hint '' "$COMMAND" -t 1 -i 2
+hint '' KEEPINTVL=2 "$COMMAND" -t 1
+hint '' "$COMMAND" -t 32767
+hint "$lost 6 s, $above" "$COMMAND" -t 5 -i 2 -u 6
+hint "$lost 7 s, $above" "$COMMAND" -t 5 -i 2 -u 7
+hint "$lost 7 s, $above" KEEPIDLE=5 KEEPINTVL=2 KEEPTIMEOUT=7 "$COMMAND"
+hint "$lost 7 s, $above" KEEPIDLE=9 KEEPTIMEOUT=7 "$COMMAND" -t 5 -i 2
+hint '' "$COMMAND" -t 5 -i 2 -u 8
+hint '' KEEPIDLE=5 KEEPINTVL=2 KEEPTIMEOUT=7 "$COMMAND" --quiet
+hint '' KEEPIDLE=5 KEEPINTVL=2 KEEPTIMEOUT=7 "$COMMAND" --off
 
 # What is wrong with a command line: status 125, one line, nothing is run
 while IFS='|' read -r flags expected; do
@@ -120,7 +149,7 @@ ctypes.CDLL(None).execve(words[0], vector(words), vector([
     b"KEEPIDLE=22"]))
 END
     expect 'variables that are there twice' "KEEPIDLE=60
-LD_PRELOAD=$LIBKEEPALIVE:libc.so.6" "$(python3 "$tmp/twice.py" "$COMMAND" -t 60 \
+LD_PRELOAD=$LIBKEEPALIVE:libc.so.6" "$(python3 "$tmp/twice.py" "$COMMAND" -qt 60 \
         cat /proc/self/environ | tr '\0' '\n' | grep '^KEEP\|^LD_' | sort)"
 fi
 

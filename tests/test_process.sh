@@ -44,7 +44,7 @@ keep(26, socket.socket(socket.AF_INET, socket.SOCK_STREAM))
 keep(30, socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
 keep(31, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
 keep(32, socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))
-client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1500)
+client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 9000500)
 for fd in range(3, 20):
     try:
         os.close(fd)
@@ -92,7 +92,7 @@ system=$(for name in time intvl probes; do
 done | xargs)
 
 expect 'every TCP socket, and no other' "20 listen False $system 0 None
-21 established False $system 1.5 None
+21 established False $system 9000.5 None
 22 established False $system 0 None
 23 listen False $system 0 None
 24 established False $system 0 None
@@ -115,7 +115,7 @@ expect 'the table is aligned' '' "$(awk '
     { for (i in at) if (substr($0, at[i], 2) !~ /^ [^ ]/) print i ": " $0 }' \
     "$tmp/table")"
 expect 'a row of it' "$holder python3 21 127.0.0.1:$port 127.0.0.1:7100 \
-established off $system 1.500 -" "$(columns 21 pid name fd local remote state \
+established off $system 9000.500 -" "$(columns 21 pid name fd local remote state \
     keepalive idle interval count timeout next <"$tmp/table")"
 expect 'looking sets nothing' \
     "0 $(echo "$system" | awk '{ print $3, $1, $2 }')" \
@@ -125,7 +125,7 @@ expect 'looking sets nothing' \
 before="{'keepalive': False, 'idle': ${system%% *}, 'count': ${system##* }}"
 interval=$(echo "$system" | awk '{ print $2 }')
 expect 'set' "20 listen True 600 $interval 3 0 None $before
-21 established True 600 $interval 3 1.5 next $before
+21 established True 600 $interval 3 9000.5 next $before
 22 established True 600 $interval 3 0 next $before
 23 listen True 600 $interval 3 0 None $before
 24 established True 600 $interval 3 0 next $before
@@ -136,13 +136,13 @@ expect 'the kernel has it' "1 3 600 $interval" \
 expect 'and its timer runs' 3 \
     "$(ss -Htno state established | grep -c 'timer:(keepalive')"
 expect 'the table tells what changed' \
-    "established on 600->700 $interval 3->4 1.500" \
+    "established on 600->700 $interval 3->4 9000.500" \
     "$("$COMMAND" -t 700 -c 4 -p "$holder" |
         columns 21 state keepalive idle interval count timeout)"
-expect 'the timeout too' "on 1.500->7" "$("$COMMAND" -u 7 -p "$holder" |
+expect 'the timeout too' "on 9000.500->9000" "$("$COMMAND" -u 9000 -p "$holder" |
     columns 21 keepalive timeout)"
-"$COMMAND" -u 1 -p "$holder" >"$tmp/out"
-expect 'nothing changed' "established on 700 $interval 4 1" \
+"$COMMAND" -u 9000 -p "$holder" >"$tmp/out"
+expect 'nothing changed' "established on 700 $interval 4 9000" \
     "$("$COMMAND" -t 700 -p "$holder" |
         columns 21 state keepalive idle interval count timeout)"
 expect 'off' 'on->off -' "$("$COMMAND" --off -p "$holder" |
@@ -343,14 +343,24 @@ $("$COMMAND" -p "$holder" "$pid" "$holder" | grep -c '+')"
 expect 'no such name' 'keepalive: no?such: no process has this name
 status 1' "$("$COMMAND" -p "$(printf 'no\033such')" 2>&1; echo "status $?")"
 
-# A hint where the interval is longer than the idle time
+# A hint where the interval is longer than the idle time, and where the timeout
+# does not outlast a lost probe: one for all sockets
 hint() {
-    "$COMMAND" "$@" -n -p "$holder" 2>&1 >/dev/null | grep -c 'with -i'
+    words=$1
+    shift
+    "$COMMAND" "$@" -n -p "$holder" 2>&1 >/dev/null | grep -c "$words"
 }
+below='below the interval' lost='one lost probe'
 expect 'a hint at the interval' '1 0 0' \
-    "$(hint -t 5) $(hint -t 5 -i 5) $(hint -t 9h)"
+    "$(hint "$below" -t 5) $(hint "$below" -t 5 -i 5) $(hint "$below" -t 9h)"
+for case in '1 -t 5 -i 2 -u 6' '1 -t 5 -i 2 -u 7' '0 -t 5 -i 2 -u 8' '1 -u 60'; do
+    # shellcheck disable=SC2086
+    expect "a hint at the timeout: $case" "${case%% *}" \
+        "$(hint "$lost" ${case#* })"
+done
+expect 'no hint without a value that concerns it' 0 "$(hint "$lost" -c 3)"
 "$COMMAND" -i 5 -p "$holder" >/dev/null
-expect 'a hint at the interval of the sockets' '0' "$(hint -t 5)"
+expect 'a hint at the interval of the sockets' '0' "$(hint "$below" -t 5)"
 "$COMMAND" -i 75 -p "$holder" >/dev/null
 expect 'flags end at --' "keepalive: -t: no process has this name
 status 1" "$("$COMMAND" -p -- -t 2>&1; echo "status $?")"

@@ -6,6 +6,7 @@
 
 #include "exit_status.h"
 #include "flags.h"
+#include "hints.h"
 #include "locate.h"
 #include "run/reach.h"
 #include "values.h"
@@ -99,8 +100,24 @@ static bool export_values(const struct wanted *wanted)
     return done;
 }
 
-/* Makes the loader load the library into the command. */
-static bool load_library(const struct request *request)
+/* Hints at values of the environment that the command will have. */
+static void hint_at_environment(void)
+{
+    int given[KEEPALIVE_OPTIONS];
+
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        const char *text = getenv(keepalive_options[i].variable);
+
+        given[i] = NO_VALUE;
+        if (text != NULL && keepalive_parse(i, text, &given[i]))
+            given[i] *= keepalive_options[i].scale;
+    }
+    hint_at_new_sockets(given);
+}
+
+/* Makes the loader load the library into the command. Stores whether that will
+ * have an effect, as far as can be told. */
+static bool load_library(const struct request *request, bool *works)
 {
     struct library library;
     char obstacle[OBSTACLE];
@@ -110,8 +127,8 @@ static bool load_library(const struct request *request)
         warnx("%s: %s", library.path, library.fault);
         return false;
     }
-    if (request->given['q'] == NULL &&
-        program_obstacle(obstacle, request->operands, &library))
+    *works = !program_obstacle(obstacle, request->operands, &library);
+    if (!*works && request->given['q'] == NULL)
         warnx("%s", obstacle);
     if (!preload_library(&library)) {
         warn(NULL);
@@ -124,14 +141,18 @@ static bool load_library(const struct request *request)
 int run_command(const struct request *request)
 {
     char *const *command = request->operands;
+    bool works = false;
     int status;
 
-    if (request->wanted.values[KEEPALIVE_SWITCH] != 0 && !load_library(request))
+    if (request->wanted.values[KEEPALIVE_SWITCH] != 0 &&
+        !load_library(request, &works))
         return STATUS_FAILED;
     if (!export_values(&request->wanted)) {
         warn(NULL);
         return STATUS_FAILED;
     }
+    if (works && request->given['q'] == NULL)
+        hint_at_environment();
     execvp(command[0], command);
     status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
     warn_not_started(command[0], errno);

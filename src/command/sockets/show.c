@@ -5,6 +5,7 @@
 #include "sockets/show.h"
 
 #include "exit_status.h"
+#include "hints.h"
 #include "sockets/print.h"
 #include "sockets/process.h"
 #include "sockets/timer.h"
@@ -14,29 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* If the idle time is below the interval, only the first probe is in time. */
-static void hint_at_interval(const struct socket_table *table,
-                             const int wanted[KEEPALIVE_OPTIONS])
-{
-    int longest = 0;
-
-    if (wanted[KEEPALIVE_IDLE] == NO_VALUE ||
-        wanted[KEEPALIVE_INTERVAL] != NO_VALUE)
-        return;
-    for (size_t i = 0; i < table->count; i++) {
-        const struct socket_row *row = &table->rows[i];
-
-        if (row->shown &&
-            row->after[KEEPALIVE_INTERVAL] > row->after[KEEPALIVE_IDLE] &&
-            row->after[KEEPALIVE_INTERVAL] > longest)
-            longest = row->after[KEEPALIVE_INTERVAL];
-    }
-    if (longest > 0)
-        warnx("--idle: probes after the first come at the interval, which is "
-              "%d seconds: give it as well, with -i",
-              longest);
-}
 
 static void print_summary(const struct scan *scan)
 {
@@ -59,6 +37,7 @@ int show_sockets(const struct socket_request *request, char *const operands[],
 {
     struct socket_table table = {0};
     struct scan scan = {.request = request, .table = &table};
+    unsigned hints = 0;
 
     if (request->all)
         add_processes(&scan, NULL);
@@ -67,7 +46,10 @@ int show_sockets(const struct socket_request *request, char *const operands[],
     add_timers(&scan);
     print_sockets(&table, request);
     fflush(stdout);
-    hint_at_interval(&table, request->wanted.values);
+    for (size_t i = 0; i < table.count; i++)
+        if (table.rows[i].shown)
+            hints = hint_at_values(request->wanted.values, table.rows[i].after,
+                                   hints);
     print_summary(&scan);
     if (request->missing && table.missing > 0 &&
         (!is_wanted(&request->wanted) || request->dry_run))
