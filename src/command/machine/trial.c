@@ -8,6 +8,7 @@
  */
 #include "machine/trial.h"
 
+#include "child.h"
 #include "elf.h"
 #include "exit_status.h"
 
@@ -17,8 +18,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netinet/in.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +26,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SECONDS = 10, SAID = 1024, NOBODY = 65534 };
+enum {
+    LIMIT = 10, /* seconds */
+    SAID = 1024,
+    NOBODY = 65534,
+};
 
 /* A program that is started. */
 struct trial {
@@ -74,20 +77,15 @@ static void become_nobody(void)
     _exit(STATUS_FAILED);
 }
 
-/* Becomes the program, in the child. */
-static void become_program(const struct trial *trial, int standard_error)
+/* Becomes the program, with standard error on the pipe. */
+static void become_program(const void *argument, int standard_error)
 {
+    const struct trial *trial = argument;
     char preload[PATH_MAX + sizeof("LD_PRELOAD=")];
     char *environment[] = {"PATH=/usr/bin:/usr/sbin:/bin:/sbin", "LC_ALL=C",
                            preload, NULL};
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    sigset_t none;
 
-    /* Nothing is ignored or blocked, whatever the caller does. */
-    for (int i = 1; i < NSIG; i++)
-        signal(i, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
     if (trial->entry != NULL)
         snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", trial->entry);
     else
@@ -97,7 +95,6 @@ static void become_program(const struct trial *trial, int standard_error)
     dup2(standard_error, STDERR_FILENO);
     if (trial->nobody)
         become_nobody();
-    alarm(SECONDS); /* stays across execve(2), and ends the program */
     execve(trial->path, trial->arguments, environment);
     _exit(errno == ENOEXEC ? STATUS_CANNOT_RUN : STATUS_NOT_FOUND);
 }
@@ -105,48 +102,11 @@ static void become_program(const struct trial *trial, int standard_error)
 /* Runs a program to its end. Returns the status of waitpid(2), or -1. */
 static int run_program(const struct trial *trial, char said[SAID])
 {
-    enum { MOMENT = 100, LAST_READS = 64 }; /* milliseconds; reads */
-    size_t length = 0;
-    int ends[2];
-    int status = -1;
-    int left = LAST_READS; /* once the program has ended */
-    bool ended = false;
-    pid_t child;
+    size_t length;
+    int status =
+        run_child(become_program, trial, LIMIT, said, SAID - 1, &length);
 
-    said[0] = '\0';
-    signal(SIGCHLD, SIG_DFL); /* ignored, it would leave nothing to wait for */
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return -1;
-    child = fork();
-    if (child == 0)
-        become_program(trial, ends[1]);
-    close(ends[1]);
-    /* What the program has started may hold the pipe open for longer. */
-    while (child > 0 && left > 0) {
-        struct pollfd end = {ends[0], POLLIN, 0};
-        char rest[SAID];
-        ssize_t got;
-
-        if (poll(&end, 1, ended ? 0 : MOMENT) <= 0) {
-            if (ended)
-                break;
-            ended = waitpid(child, &status, WNOHANG) == child;
-            continue;
-        }
-        got = read(ends[0], rest, sizeof(rest));
-        left -= ended;
-        if (got <= 0)
-            break;
-        if (length + (size_t)got < SAID) {
-            memcpy(said + length, rest, (size_t)got);
-            length += (size_t)got;
-            said[length] = '\0';
-        }
-    }
-    close(ends[0]);
-    while (child > 0 && !ended && waitpid(child, &status, 0) != child)
-        if (errno != EINTR)
-            return -1;
+    said[length] = '\0';
     return status;
 }
 
