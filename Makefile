@@ -76,11 +76,19 @@ command_cflags = -iquote src/command $(protection) \
 	-DKEEPALIVE_VERSION='"$(VERSION)"' \
 	-DKEEPALIVE_LIBRARY='"$(libdir)/libkeepalive.so"'
 
+# --cgroup takes the kernel's headers of Linux 5.6 or newer. Where they are
+# missing it is left out, and says so.
+cgroup := $(shell echo 'int f(void) { return BPF_F_REPLACE; }' | $(CC) \
+	$(CPPFLAGS) $(CFLAGS) -include linux/bpf.h -c -x c -o /dev/null - \
+	2>/dev/null && echo -DKEEPALIVE_CGROUP)
+command_cflags += $(cgroup)
+
 library = $(BUILD)/libkeepalive.so
 library_objects = $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/library/*.c))
 command = $(BUILD)/keepalive
 command_objects = $(patsubst src/%.c,$(BUILD)/%.o, \
-	$(wildcard src/command/*.c src/command/*/*.c))
+	$(filter-out $(if $(cgroup),,src/command/cgroup/%), \
+	$(wildcard src/command/*.c src/command/*/*.c)))
 # What the tests link
 shared_objects = $(BUILD)/library/settings.o $(BUILD)/library/apply.o
 

@@ -2,15 +2,22 @@
  * attach.c - somebody else's BPF program at a cgroup
  * SPDX-License-Identifier: MIT
  *
- *     attach beside NAME CGROUP   attaches a program of that name that does
- *                                 nothing, with a map of that name, beside
- *                                 others
- *     attach alone NAME CGROUP    the same, and no other can stand beside it
- *     attach list CGROUP          the programs that are attached to the cgroup:
- *                                 number and name, a line each
+ *     attach HOW NAME CGROUP    attaches a program of that name that does
+ *                               nothing, with a map of that name: beside
+ *                               others, or alone: no other can stand beside it
+ *     attach record COUNT CGROUP
+ *                               a program with the record of a version of
+ *                               keepalive that has COUNT options: the second
+ *                               is an idle time of 99, those from the third on
+ *                               are unknown to this version
+ *     attach list CGROUP        the programs that are attached to the cgroup:
+ *                               number and name, a line each
  */
+#include "cgroup/instructions.h"
+#include "cgroup/record.h"
+
 #include <fcntl.h>
-#include <linux/bpf.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,23 +36,34 @@ static int stop(const char *what)
     return EXIT_FAILURE;
 }
 
-static int attach(int cgroup, const char *name, unsigned flags)
+/* A map of one value. */
+static int make_map(const char *name, const void *value, unsigned size)
 {
     union bpf_attr map = {.map_type = BPF_MAP_TYPE_ARRAY};
+    union bpf_attr element = {0};
+    uint32_t key = 0;
+
+    map.key_size = sizeof(key);
+    map.value_size = size;
+    map.max_entries = 1;
+    strncpy(map.map_name, name, sizeof(map.map_name) - 1);
+    element.map_fd = (uint32_t)bpf(BPF_MAP_CREATE, &map);
+    element.key = (uintptr_t)&key;
+    element.value = (uintptr_t)value;
+    bpf(BPF_MAP_UPDATE_ELEM, &element);
+    return (int)element.map_fd;
+}
+
+static int attach(int cgroup, const char *name, int map, unsigned flags)
+{
     struct bpf_insn code[] = {
-        {BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, 0},
-        {0, 0, 0, 0, 0},
-        {BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1},
-        {BPF_JMP | BPF_EXIT, 0, 0, 0, 0},
+        BPF_LD_MAP_FD(BPF_REG_1, map),
+        BPF_MOV64_IMM(BPF_REG_0, 1),
+        BPF_EXIT_INSN(),
     };
     union bpf_attr load = {.prog_type = BPF_PROG_TYPE_SOCK_OPS};
     union bpf_attr attachment = {.attach_type = BPF_CGROUP_SOCK_OPS};
 
-    map.key_size = 4;
-    map.value_size = 128;
-    map.max_entries = 1;
-    strncpy(map.map_name, name, sizeof(map.map_name) - 1);
-    code[0].imm = bpf(BPF_MAP_CREATE, &map);
     load.insn_cnt = sizeof(code) / sizeof(*code);
     load.insns = (uintptr_t)code;
     load.license = (uintptr_t) "MIT";
@@ -56,6 +74,33 @@ static int attach(int cgroup, const char *name, unsigned flags)
     if (bpf(BPF_PROG_ATTACH, &attachment) < 0)
         return stop(name);
     return 0;
+}
+
+/* The record of a version with so many options. */
+static int attach_record(int cgroup, unsigned count)
+{
+    union {
+        struct record record;
+        char bytes[1024];
+    } it = {.record = {.owner = OWNER, .count = count}};
+    size_t each = sizeof(it.record.values[0]);
+
+    for (unsigned i = 0; i < count; i++) {
+        int value[] = {IPPROTO_TCP, 1000 + (int)i, 1};
+
+        if (i < 2)
+            memcpy(value,
+                   (int[2][3]){{SOL_SOCKET, SO_KEEPALIVE, 1},
+                               {IPPROTO_TCP, TCP_KEEPIDLE, 99}}[i],
+                   each);
+        memcpy(it.bytes + offsetof(struct record, values) + i * each, value,
+               each);
+    }
+    return attach(
+        cgroup, "keepalive",
+        make_map("keepalive", &it,
+                 (unsigned)(offsetof(struct record, values) + count * each)),
+        BPF_F_ALLOW_MULTI);
 }
 
 static void print_program(uint32_t id)
@@ -98,6 +143,8 @@ int main(int argc, char *argv[])
         return stop("attach");
     if (argc == 3)
         return list(cgroup);
-    return attach(cgroup, argv[2],
+    if (strcmp(argv[1], "record") == 0)
+        return attach_record(cgroup, (unsigned)atoi(argv[2]));
+    return attach(cgroup, argv[2], make_map(argv[2], (char[128]){0}, 128),
                   strcmp(argv[1], "beside") == 0 ? BPF_F_ALLOW_MULTI : 0);
 }

@@ -44,7 +44,20 @@ else
     missing="$missing i386"
 fi
 
-if build musl musl-gcc; then
+# A compiler for musl does not see the kernel's headers by itself.
+left_out='keepalive: --cgroup was left out of this build, whose kernel headers \
+are older than Linux 5.6 or missing
+status 125'
+# The status is that of --cgroup, which needs no root to say this.
+cgroup_of() { "$1/keepalive" --cgroup /no 2>&1; echo "status $?"; }
+mkdir -p "$tmp/old/linux"
+echo '#define BPF_F_QUERY_EFFECTIVE 1' >"$tmp/old/linux/bpf.h"
+build old "${CC:-cc}" "-I$tmp/old" || fail 'no build with old headers'
+expect 'old kernel headers' "$left_out" "$(cgroup_of "$tmp/old")"
+
+if build musl musl-gcc "$asm -idirafter /usr/include"; then
+    [ "$(cgroup_of "$tmp/musl")" != "$left_out" ] ||
+        fail 'musl: --cgroup was left out'
     for library in "$tmp/musl/libkeepalive.so" "$LIBKEEPALIVE"; do
         expect "a program of musl with $library" "$on" \
             "$(LD_PRELOAD=$library "$tmp/musl/examples/show" 2>&1)"

@@ -77,7 +77,8 @@ for compiler in "${CC:-cc}" "${CC:-cc} -static" 'musl-gcc -static'; do
         tests/traffic.c || fail "$compiler tests/traffic.c"
     flavours="$flavours $flavour"
 done
-${CC:-cc} -std=c11 -D_GNU_SOURCE -o "$tmp/attach" tests/attach.c ||
+${CC:-cc} -std=c11 -D_GNU_SOURCE -iquote src/command -Iinclude \
+    -o "$tmp/attach" tests/attach.c ||
     fail 'tests/attach.c'
 traffic=$tmp/$(echo "${CC:-cc}" | tr ' ' '_')_-static
 
@@ -282,11 +283,27 @@ expect 'ours, once' 4 "$(attached | wc -l)"
 "$COMMAND" --off --cgroup "$cgroup"
 expect 'they stay' "$others" "$(attached)"
 
+# What a version with fewer options, or with more, has left there is ours.
+for options in 2 12; do
+    "$tmp/attach" record $options "$inner"
+    expect "a record of $options options" "$head
+on 99 - - - $inner" "$("$COMMAND" --cgroup "$inner" 2>&1 | columns |
+        grep -v '^keepalive:')"
+    expect "a record of $options options is replaced" 1 \
+        "$("$COMMAND" -t 98 --cgroup "$inner" >"$tmp/out"; attached "$inner" |
+        wc -l)"
+    "$tmp/attach" record $options "$cgroup"
+    "$COMMAND" --off --cgroup "$inner" 2>"$tmp/err"
+    expect "a record of $options options is removed" 'status 0' \
+        "$(said --off --cgroup "$cgroup")"
+done
+
 # Each call of bpf(2) refused in turn: nothing has changed, and it is said.
 "$COMMAND" -t 111 --cgroup "$inner" >"$tmp/out"
 strace -f -o "$tmp/trace" -e trace=bpf "$COMMAND" -f -t 222 --cgroup "$inner" \
     >"$tmp/out"
 calls=$(grep -c 'bpf(' "$tmp/trace")
+first=$(grep 'bpf(' "$tmp/trace" | grep -n -m 1 BPF_PROG_LOAD | cut -d : -f 1)
 [ "$calls" -gt 8 ] || fail "only $calls calls of bpf(2)"
 "$COMMAND" -t 111 --cgroup "$inner" >"$tmp/out"
 before=$(attached "$inner" | wc -l)
@@ -313,6 +330,9 @@ EINVAL this kernel is older than Linux 5.9, or was built without CONFIG_CGROUP_B
 E2BIG this kernel is older than Linux 5.9, or was built without CONFIG_CGROUP_BPF
 ENOMEM Cannot allocate memory
 END
+# A program that the kernel does not load: its reasons, where they are wanted
+expect 'the log of the verifier' 1 "$(KEEPALIVE_VERIFIER=1 \
+    refused "bpf:error=EINVAL:when=$first" | grep -c '^processed [0-9]* insns')"
 expect 'a kernel that does not set the options' "keepalive: $inner: a \
 connection that was tried there has no keepalive; it takes Linux 6.1, or 5.9 \
 with --force; nothing was changed

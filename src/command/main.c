@@ -11,12 +11,12 @@
  * flags, values, text, proc, child, elf, and locate for the library's file.
  */
 #include "cgroup/switch.h"
+#include "exit_status.h"
 #include "flags.h"
 #include "machine/switch.h"
 #include "machine/trial.h"
 #include "run/launch.h"
 #include "sockets/show.h"
-#include "exit_status.h"
 
 #include <err.h>
 #include <stdio.h>
@@ -41,7 +41,12 @@ static int answer_request(const struct request *request)
         return switch_machine(given['g'], given['q'] != NULL,
                               given['j'] != NULL);
     case CGROUP:
+#ifdef KEEPALIVE_CGROUP
         return switch_cgroup(given['G'], &request->wanted);
+#else
+        warnx("--cgroup was left out of this build, whose kernel headers are "
+              "older than Linux 5.6 or missing");
+#endif
     }
     return STATUS_FAILED;
 }

@@ -1,123 +1,31 @@
 /*
- * bpf.c - the two BPF programs of a cgroup
+ * bpf.c - the BPF programs at a cgroup: by bpf(2), whatever they do
  * SPDX-License-Identifier: MIT
  */
 #include "cgroup/bpf.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/*
- * What is used of linux/bpf.h and linux/magic.h, laid out as there: they are
- * missing or too old on some systems that this is built on.
- */
-enum {
-    MAP_CREATE = 0,
-    MAP_LOOKUP = 1,
-    MAP_UPDATE = 2,
-    PROG_LOAD = 5,
-    PROG_ATTACH = 8,
-    PROG_DETACH = 9,
-    PROG_OPEN = 13, /* BPF_PROG_GET_FD_BY_ID */
-    MAP_OPEN = 14,
-    GET_INFO = 15,
-    PROG_QUERY = 16,
-    MAP_FREEZE = 22,
-};
-
-enum {
-    MAP_ARRAY = 2,            /* BPF_MAP_TYPE_ARRAY */
-    MAP_READ_ONLY = 1 << 7,   /* BPF_F_RDONLY_PROG */
-    ATTACH_BESIDE = 1 << 1,   /* BPF_F_ALLOW_MULTI */
-    ATTACH_REPLACE = 1 << 2,  /* BPF_F_REPLACE */
-    QUERY_EFFECTIVE = 1 << 0, /* BPF_F_QUERY_EFFECTIVE */
-    OP_CONNECT = 3,           /* BPF_SOCK_OPS_TCP_CONNECT_CB */
-    OP_ACCEPTED = 5,          /* BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB */
-    HELPER_SETSOCKOPT = 49,
-    HELPER_GETSOCKOPT = 57,
-};
-
-struct map_attributes {
-    uint32_t type, key_size, value_size, entries, flags, inner, node;
-    char name[16];
-};
-
-struct element {
-    uint32_t map;
-    _Alignas(8) uint64_t key;
-    uint64_t value;
-    uint64_t flags;
-};
-
-struct load {
-    uint32_t type, length;
-    uint64_t code, licence;
-    uint32_t log_level, log_size;
-    uint64_t log;
-    uint32_t version, flags;
-    char name[16];
-    uint32_t interface, attach_type;
-};
-
-struct attachment {
-    uint32_t cgroup, program, attach_type, flags, replaced;
-};
-
-struct by_id {
-    uint32_t id, next, flags;
-};
-
-struct info {
-    uint32_t fd, size;
-    uint64_t address;
-};
-
-struct query {
-    uint32_t cgroup, attach_type, flags, attach_flags;
-    uint64_t ids;
-    uint32_t count;
-};
-
-struct program_info {
-    uint32_t type, id;
-    uint8_t tag[8];
-    uint32_t machine_length, length;
-    uint64_t machine_code, code, load_time;
-    uint32_t owner, map_count;
-    uint64_t maps;
-    char name[16];
-};
-
-struct map_info {
-    uint32_t type, id, key_size, value_size, entries, flags;
-    char name[16];
-};
-
 static const struct {
-    uint32_t type;        /* BPF_PROG_TYPE_... */
-    uint32_t attach_type; /* BPF_CGROUP_... */
+    enum bpf_prog_type type;
+    enum bpf_attach_type attach_type;
 } kinds[PROGRAMS] = {
-    [SETTER] = {13, 3}, /* SOCK_OPS */
-    [GUARD] = {25, 22}, /* CGROUP_SOCKOPT, SETSOCKOPT */
+    [SETTER] = {BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS},
+    [GUARD] = {BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_CGROUP_SETSOCKOPT},
 };
 
-static const char owner[16] = "libkeepalive";
+/* The size of attributes of which this field is the last that is used. */
+#define UP_TO(field)                                                           \
+    (offsetof(union bpf_attr, field) + sizeof(((union bpf_attr *)NULL)->field))
 
-static int bpf(int command, void *attributes, size_t size)
+static int bpf(enum bpf_cmd command, union bpf_attr *attributes, size_t size)
 {
-#ifdef SYS_bpf
     return (int)syscall(SYS_bpf, command, attributes, size);
-#else
-    (void)command, (void)attributes, (void)size;
-    errno = ENOSYS;
-    return -1;
-#endif
 }
 
 static uint64_t address(const void *pointer)
@@ -125,265 +33,156 @@ static uint64_t address(const void *pointer)
     return (uintptr_t)pointer;
 }
 
-/* An instruction, see instruction-set in the kernel's Documentation/bpf. */
-struct instruction {
-    uint8_t code;
-    unsigned target : 4;
-    unsigned source : 4;
-    int16_t offset;
-    int32_t number;
-};
-
-/* The operations: what they do to the registers (10: end of the stack). */
-enum {
-    LOAD = 0x61,        /* target = 32 bits at source + offset */
-    LOAD_LONG = 0x79,   /* target = 64 bits there */
-    STORE = 0x63,       /* 32 bits at target + offset = source */
-    SET = 0xb7,         /* target = number */
-    COPY = 0xbf,        /* target = source */
-    ADD = 0x07,         /* target += number */
-    MAP_ADDRESS = 0x18, /* target = address in the map `number` */
-    SKIP_IF = 0x15,     /* over `offset` more where target is number */
-    SKIP_UNLESS = 0x55,
-    CALL = 0x85, /* a helper: 0 = number(1, 2, 3, 4, 5) */
-    EXIT = 0x95, /* with 0 as result; 1: go on */
-};
-
-enum { LENGTH = 128 };
-struct program {
-    struct instruction code[LENGTH];
-    unsigned length;
-};
-
-static void add(struct program *program, uint8_t code, unsigned target,
-                unsigned source, int offset, int number)
+/* What the kernel tells of a program or a map. */
+static bool get_info(int fd, void *info, uint32_t size)
 {
-    program->code[program->length++] = (struct instruction){
-        code, target & 15, source & 15, (int16_t)offset, number};
+    union bpf_attr attributes = {.info.bpf_fd = (uint32_t)fd,
+                                 .info.info_len = size,
+                                 .info.info = address(info)};
+
+    return bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes, UP_TO(info)) == 0;
 }
 
-/* Two instructions. */
-static void add_exit(struct program *program)
+static struct record make_record(const struct wanted *wanted)
 {
-    add(program, SET, 0, 0, 0, 1);
-    add(program, EXIT, 0, 0, 0, 0);
-}
-
-/* The address in the map of the settings; two instructions. */
-static void add_address(struct program *program, unsigned target, int map,
-                        size_t offset)
-{
-    enum { MAP_VALUE = 2 }; /* BPF_PSEUDO_MAP_VALUE */
-
-    add(program, MAP_ADDRESS, target, MAP_VALUE, 0, map);
-    add(program, 0, 0, 0, 0, (int)offset);
-}
-
-/*
- * Sets the values on a connection that is being opened, and on one that has
- * been accepted. Not on a listening socket: what that passes on would outlive
- * the program, and could not be told from the listener's own settings. A
- * connection with keepalive on is left alone, without force, and so is one of
- * which that cannot be known.
- */
-static void write_setter(struct program *program, int map,
-                         const struct keepalive *settings)
-{
-    enum { CONTEXT = 6, OPERATION = 0, RESULT = -4 };
-    const struct keepalive_option *on = &keepalive_options[KEEPALIVE_SWITCH];
-    size_t values = offsetof(struct record, settings.values);
-
-    add(program, COPY, CONTEXT, 1, 0, 0);
-    add(program, LOAD, 2, CONTEXT, OPERATION, 0);
-    add(program, SKIP_IF, 2, 0, 3, OP_ACCEPTED);
-    add(program, SKIP_IF, 2, 0, 2, OP_CONNECT);
-    add_exit(program);
-    if (!settings->force) {
-        add(program, COPY, 1, CONTEXT, 0, 0);
-        add(program, SET, 2, 0, 0, on->level);
-        add(program, SET, 3, 0, 0, on->option);
-        add(program, COPY, 4, 10, 0, 0);
-        add(program, ADD, 4, 0, 0, RESULT);
-        add(program, SET, 5, 0, 0, sizeof(int));
-        add(program, CALL, 0, 0, 0, HELPER_GETSOCKOPT);
-        add(program, SKIP_UNLESS, 0, 0, 2, 0);
-        add(program, LOAD, 1, 10, RESULT, 0);
-        add(program, SKIP_IF, 1, 0, 2, 0);
-        add_exit(program);
-    }
-    for (int i = 0; i < settings->count; i++) {
-        const struct keepalive_value *v = &settings->values[i];
-
-        add(program, COPY, 1, CONTEXT, 0, 0);
-        add(program, SET, 2, 0, 0, v->level);
-        add(program, SET, 3, 0, 0, v->option);
-        add_address(program, 4, map,
-                    values + (size_t)i * sizeof(*v) +
-                        offsetof(struct keepalive_value, value));
-        add(program, SET, 5, 0, 0, sizeof(v->value));
-        add(program, CALL, 0, 0, 0, HELPER_SETSOCKOPT);
-    }
-    add_exit(program);
-}
-
-/*
- * Makes a setsockopt(2) for one of the options on a TCP socket succeed without
- * effect: that is what a length of -1 stands for.
- */
-static void write_guard(struct program *program, int map,
-                        const struct keepalive *settings)
-{
-    enum { CONTEXT = 1, SOCKET = 2, FAMILY = 4, TYPE = 8, PROTOCOL = 12 };
-    enum { LEVEL = 24, OPTION = 28, SIZE = 32 };
-
-    add(program, LOAD_LONG, SOCKET, CONTEXT, 0, 0);
-    add(program, LOAD, 3, SOCKET, FAMILY, 0);
-    add(program, LOAD, 4, SOCKET, TYPE, 0);
-    add(program, LOAD, 5, SOCKET, PROTOCOL, 0);
-    add(program, SKIP_IF, 3, 0, 3, AF_INET);
-    add(program, SKIP_IF, 3, 0, 2, AF_INET6);
-    add_exit(program);
-    add(program, SKIP_IF, 4, 0, 2, SOCK_STREAM);
-    add_exit(program);
-    add(program, SKIP_IF, 5, 0, 3, IPPROTO_TCP);
-    add(program, SKIP_IF, 5, 0, 2, IPPROTO_MPTCP);
-    add_exit(program);
-    add(program, LOAD, 3, CONTEXT, LEVEL, 0);
-    add(program, LOAD, 4, CONTEXT, OPTION, 0);
-    add(program, SET, 5, 0, 0, -1);
-    for (int i = 0; i < settings->count; i++) {
-        add(program, SKIP_UNLESS, 3, 0, 2, settings->values[i].level);
-        add(program, SKIP_UNLESS, 4, 0, 1, settings->values[i].option);
-        add(program, STORE, CONTEXT, 5, SIZE, 0);
-    }
-    /* It does not read the map, but is recognised by it. */
-    add_address(program, 3, map, 0);
-    add_exit(program);
-}
-
-/* A map that holds the settings and that nobody can change; or -1. */
-static int make_map(const struct keepalive *settings)
-{
-    struct map_attributes attributes = {MAP_ARRAY,
-                                        sizeof(uint32_t),
-                                        sizeof(struct record),
-                                        1,
-                                        MAP_READ_ONLY,
-                                        0,
-                                        0,
-                                        NAME};
     struct record record;
-    uint32_t key = 0;
-    struct element element = {.key = address(&key), .value = address(&record)};
-    int map = bpf(MAP_CREATE, &attributes, sizeof(attributes));
-    uint32_t frozen = (uint32_t)map;
 
     memset(&record, 0, sizeof(record));
-    memcpy(record.owner, owner, sizeof(owner));
-    record.settings = *settings;
-    element.map = (uint32_t)map;
-    if (map >= 0 && (bpf(MAP_UPDATE, &element, sizeof(element)) < 0 ||
-                     bpf(MAP_FREEZE, &frozen, sizeof(frozen)) < 0)) {
+    strcpy(record.owner, OWNER);
+    record.force = wanted->force;
+    record.rule = RULE_1_1;
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        if (wanted->values[i] != NO_VALUE) {
+            record.values[record.count].level = keepalive_options[i].level;
+            record.values[record.count].option = keepalive_options[i].option;
+            record.values[record.count++].value = wanted->values[i];
+        }
+    return record;
+}
+
+int make_map(const struct wanted *wanted)
+{
+    struct record record = make_record(wanted);
+    uint32_t key = 0;
+    union bpf_attr make = {.map_type = BPF_MAP_TYPE_ARRAY,
+                           .key_size = sizeof(key),
+                           .value_size = sizeof(record),
+                           .max_entries = 1,
+                           .map_flags = BPF_F_RDONLY_PROG,
+                           .map_name = NAME};
+    int map = bpf(BPF_MAP_CREATE, &make, UP_TO(map_name));
+    union bpf_attr element = {.map_fd = (uint32_t)map,
+                              .key = address(&key),
+                              .value = address(&record)};
+
+    if (map >= 0 && (bpf(BPF_MAP_UPDATE_ELEM, &element, UP_TO(flags)) < 0 ||
+                     bpf(BPF_MAP_FREEZE, &element, UP_TO(map_fd)) < 0)) {
         close(map);
         return -1;
     }
     return map;
 }
 
-static int load_program(int kind, const struct program *program)
+int load_program(int kind, const struct bpf_insn *code, unsigned length)
 {
-    struct load load = {
-        .type = kinds[kind].type,
-        .length = program->length,
-        .code = address(program->code),
-        .licence = address("MIT"),
-        .name = NAME,
-        .attach_type = kinds[kind].attach_type,
-    };
-
-    return bpf(PROG_LOAD, &load, sizeof(load));
-}
-
-bool load_programs(int programs[PROGRAMS], const struct keepalive *settings)
-{
-    static void (*const write_program[PROGRAMS])(struct program *, int,
-                                                 const struct keepalive *) = {
-        [SETTER] = write_setter, [GUARD] = write_guard};
-    int map = make_map(settings);
+    static char log[1 << 16];
+    union bpf_attr load = {.prog_type = kinds[kind].type,
+                           .insn_cnt = length,
+                           .insns = address(code),
+                           .license = address("MIT"),
+                           .prog_name = NAME,
+                           .expected_attach_type = kinds[kind].attach_type};
+    size_t size = UP_TO(expected_attach_type);
+    int program = bpf(BPF_PROG_LOAD, &load, size);
     int error = errno;
-    bool done = map >= 0;
 
-    for (int i = 0; i < PROGRAMS; i++) {
-        struct program program = {.length = 0};
-
-        programs[i] = ABSENT;
-        if (!done || (i == GUARD && !settings->force))
-            continue;
-        write_program[i](&program, map, settings);
-        programs[i] = load_program(i, &program);
-        error = errno;
-        done = programs[i] >= 0;
+    if (program < 0 && getenv("KEEPALIVE_VERIFIER") != NULL) {
+        load.log_level = 1;
+        load.log_buf = address(log);
+        load.log_size = sizeof(log);
+        close(bpf(BPF_PROG_LOAD, &load, size));
+        fputs(log, stderr);
     }
-    if (map >= 0)
-        close(map);
     errno = error;
-    return done;
+    return program;
 }
 
-/* Is this map, a copy of which is in `value`, the record of our settings? */
-static bool is_record(const struct map_info *info, const char *value)
+/*
+ * Reads the record that a map holds, of any version; ABSENT where it is none;
+ * FAILED with errno.
+ */
+static int read_record(const char *value, size_t size,
+                       struct settings *settings)
 {
-    return strcmp(info->name, NAME) == 0 &&
-           memcmp(value, owner, sizeof(owner)) == 0;
+    struct record head;
+    const char *at = value + offsetof(struct record, values);
+    size_t most =
+        (size - offsetof(struct record, values)) / sizeof(head.values[0]);
+
+    memcpy(&head, value, offsetof(struct record, values));
+    if (memcmp(head.owner, OWNER, sizeof(OWNER)) != 0)
+        return ABSENT;
+    *settings = (struct settings){.rule = head.rule};
+    settings->wanted.force = head.force;
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        settings->wanted.values[i] = NO_VALUE;
+    for (size_t i = 0; i < head.count && i < most; i++) {
+        int row = 0;
+
+        memcpy(head.values, at + i * sizeof(head.values[0]),
+               sizeof(head.values[0]));
+        while (row < KEEPALIVE_OPTIONS &&
+               (keepalive_options[row].level != head.values[0].level ||
+                keepalive_options[row].option != head.values[0].option))
+            row++;
+        if (row < KEEPALIVE_OPTIONS)
+            settings->wanted.values[row] = head.values[0].value;
+        else
+            settings->unknown++;
+    }
+    return 0;
 }
 
-/* Reads the record from a map; ABSENT where it is none; FAILED with errno. */
-static int read_record(uint32_t id, struct record *record)
+/* Reads the record of a map; ABSENT where it is none; FAILED with errno. */
+static int read_map(uint32_t id, struct settings *settings)
 {
-    struct by_id by_id = {.id = id};
-    struct map_info map_info = {.type = 0};
-    struct info info = {0, sizeof(map_info), address(&map_info)};
-    char value[1024] = "";
+    char value[4096];
     uint32_t key = 0;
-    struct element element = {0, address(&key), address(value), 0};
-    int map = bpf(MAP_OPEN, &by_id, sizeof(by_id));
+    struct bpf_map_info info = {.type = 0};
+    union bpf_attr by_id = {.map_id = id};
+    int map = bpf(BPF_MAP_GET_FD_BY_ID, &by_id, UP_TO(map_id));
+    union bpf_attr element = {
+        .map_fd = (uint32_t)map, .key = address(&key), .value = address(value)};
     int result = FAILED;
 
     if (map < 0)
         return FAILED;
-    info.fd = element.map = (uint32_t)map;
-    if (bpf(GET_INFO, &info, sizeof(info)) == 0) {
-        /* A later version may have more options. */
-        if (map_info.type != MAP_ARRAY || map_info.value_size > sizeof(value) ||
-            map_info.value_size < sizeof(*record))
+    if (get_info(map, &info, sizeof(info))) {
+        if (info.type != BPF_MAP_TYPE_ARRAY || strcmp(info.name, NAME) != 0 ||
+            info.value_size < offsetof(struct record, values) ||
+            info.value_size > sizeof(value))
             result = ABSENT;
-        else if (bpf(MAP_LOOKUP, &element, sizeof(element)) == 0)
-            result = is_record(&map_info, value) ? 0 : ABSENT;
+        else if (bpf(BPF_MAP_LOOKUP_ELEM, &element, UP_TO(flags)) == 0)
+            result = read_record(value, info.value_size, settings);
     }
     close(map);
-    memcpy(record, value, sizeof(*record));
-    if (record->settings.count > KEEPALIVE_OPTIONS)
-        record->settings.count = KEEPALIVE_OPTIONS;
     return result;
 }
 
-int open_program(uint32_t id, struct record *record)
+int open_ours(uint32_t id, struct settings *settings)
 {
-    struct by_id by_id = {.id = id};
     uint32_t map = 0;
-    struct program_info program_info = {.map_count = 1, .maps = address(&map)};
-    struct info info = {0, sizeof(program_info), address(&program_info)};
-    int program = bpf(PROG_OPEN, &by_id, sizeof(by_id));
+    struct bpf_prog_info info = {.nr_map_ids = 1, .map_ids = address(&map)};
+    union bpf_attr by_id = {.prog_id = id};
+    int program = bpf(BPF_PROG_GET_FD_BY_ID, &by_id, UP_TO(prog_id));
     int result = FAILED;
 
     if (program < 0) /* gone meanwhile? */
         return errno == ENOENT ? ABSENT : FAILED;
-    info.fd = (uint32_t)program;
-    if (bpf(GET_INFO, &info, sizeof(info)) == 0)
-        result =
-            strcmp(program_info.name, NAME) == 0 && program_info.map_count == 1
-                ? read_record(map, record)
-                : ABSENT;
+    if (get_info(program, &info, sizeof(info)))
+        result = strcmp(info.name, NAME) == 0 && info.nr_map_ids == 1
+                     ? read_map(map, settings)
+                     : ABSENT;
     if (result == 0)
         return program;
     close(program);
@@ -392,32 +191,31 @@ int open_program(uint32_t id, struct record *record)
 
 bool list_programs(int cgroup, int kind, bool effective, struct list *list)
 {
-    struct query query = {
-        .cgroup = (uint32_t)cgroup,
-        .attach_type = kinds[kind].attach_type,
-        .flags = effective ? QUERY_EFFECTIVE : 0,
-        .ids = address(list->ids),
-        .count = sizeof(list->ids) / sizeof(*list->ids),
-    };
+    union bpf_attr attributes = {
+        .query.target_fd = (uint32_t)cgroup,
+        .query.attach_type = kinds[kind].attach_type,
+        .query.query_flags = effective ? BPF_F_QUERY_EFFECTIVE : 0,
+        .query.prog_ids = address(list->ids),
+        .query.prog_cnt = sizeof(list->ids) / sizeof(*list->ids)};
 
-    if (bpf(PROG_QUERY, &query, sizeof(query)) < 0)
+    if (bpf(BPF_PROG_QUERY, &attributes, UP_TO(query.prog_cnt)) < 0)
         return false;
-    list->count = query.count;
-    list->attach_flags = query.attach_flags;
+    list->count = attributes.query.prog_cnt;
+    list->attach_flags = attributes.query.attach_flags;
     return true;
 }
 
-/* Opens ours that is attached to the cgroup itself; as open_program(). */
-static int find_program(int cgroup, int kind)
+/* Opens ours that is attached to the cgroup itself; as open_ours(). */
+static int find_ours(int cgroup, int kind)
 {
-    struct record record;
-    struct list list;
+    struct settings settings;
+    struct list list = {.count = 0};
     int program = ABSENT;
 
     if (!list_programs(cgroup, kind, false, &list))
         return FAILED;
     for (uint32_t i = 0; i < list.count && program == ABSENT; i++)
-        program = open_program(list.ids[i], &record);
+        program = open_ours(list.ids[i], &settings);
     return program;
 }
 
@@ -427,21 +225,20 @@ static int find_program(int cgroup, int kind)
  */
 static bool put_program(int cgroup, int kind, int new, int old)
 {
-    struct attachment attachment = {
-        .cgroup = (uint32_t)cgroup,
-        .program = (uint32_t)(new >= 0 ? new : old),
-        .attach_type = kinds[kind].attach_type,
-    };
+    union bpf_attr attributes = {.target_fd = (uint32_t)cgroup,
+                                 .attach_bpf_fd =
+                                     (uint32_t)(new >= 0 ? new : old),
+                                 .attach_type = kinds[kind].attach_type};
 
     if (new < 0)
-        return old < 0 || bpf(PROG_DETACH, &attachment,
-                              offsetof(struct attachment, replaced)) == 0;
-    attachment.flags = ATTACH_BESIDE;
+        return old < 0 ||
+               bpf(BPF_PROG_DETACH, &attributes, UP_TO(attach_flags)) == 0;
+    attributes.attach_flags = BPF_F_ALLOW_MULTI;
     if (old >= 0) {
-        attachment.flags |= ATTACH_REPLACE;
-        attachment.replaced = (uint32_t)old;
+        attributes.attach_flags |= BPF_F_REPLACE;
+        attributes.replace_bpf_fd = (uint32_t)old;
     }
-    if (bpf(PROG_ATTACH, &attachment, sizeof(attachment)) == 0)
+    if (bpf(BPF_PROG_ATTACH, &attributes, UP_TO(replace_bpf_fd)) == 0)
         return true;
     if (errno == E2BIG) /* the cgroup is full; see explain() */
         errno = ENOSPC;
@@ -460,7 +257,7 @@ bool find_programs(int cgroup, int programs[PROGRAMS])
     bool done = true;
 
     for (int i = 0; i < PROGRAMS; i++) {
-        programs[i] = done ? find_program(cgroup, i) : ABSENT;
+        programs[i] = done ? find_ours(cgroup, i) : ABSENT;
         done = done && programs[i] != FAILED;
     }
     return done;
@@ -482,5 +279,5 @@ bool put_programs(int cgroup, const int new[PROGRAMS], const int old[PROGRAMS])
 
 bool allows_others(const struct list *list)
 {
-    return list->count == 0 || (list->attach_flags & ATTACH_BESIDE) != 0;
+    return list->count == 0 || (list->attach_flags & BPF_F_ALLOW_MULTI) != 0;
 }

@@ -1,26 +1,29 @@
 /*
- * bpf.h - the two BPF programs of a cgroup, and the record of the settings
+ * bpf.h - the BPF programs at a cgroup: by bpf(2), whatever they do
  * SPDX-License-Identifier: MIT
  */
 #ifndef KEEPALIVE_CGROUP_BPF_H
 #define KEEPALIVE_CGROUP_BPF_H
 
-#include "keepalive.h"
+#include "cgroup/record.h"
+#include "values.h"
 
+#include <linux/bpf.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The two programs, in the order in which they are attached. */
+/* The two programs of ours: BPF_CGROUP_SOCK_OPS and BPF_CGROUP_SETSOCKOPT. */
 enum { SETTER, GUARD, PROGRAMS };
 
 enum { ABSENT = -1, FAILED = -2 }; /* instead of a descriptor */
 
 #define NAME "keepalive"
 
-/* What the map holds. */
-struct record {
-    char owner[16];
-    struct keepalive settings;
+/* What a record says. */
+struct settings {
+    struct wanted wanted; /* in row KEEPALIVE_SWITCH 0 exempts */
+    int rule;             /* RULE or RULE_1_1 */
+    int unknown;          /* how many values this version does not know */
 };
 
 /* The programs of one kind at a cgroup. */
@@ -30,11 +33,18 @@ struct list {
     uint32_t attach_flags;
 };
 
-/* Loads what the settings take; false, with errno, where that fails. */
-bool load_programs(int programs[PROGRAMS], const struct keepalive *settings);
+/* Makes a map that holds the record and that nobody can change; or -1. */
+int make_map(const struct wanted *wanted);
+
+/*
+ * Loads a program. Returns its descriptor, or -1 with errno. If it fails and
+ * KEEPALIVE_VERIFIER is in the environment, the verifier's log is printed on
+ * standard error.
+ */
+int load_program(int kind, const struct bpf_insn *code, unsigned length);
 
 /* Opens a program of ours; ABSENT where it is another's; FAILED with errno. */
-int open_program(uint32_t id, struct record *record);
+int open_ours(uint32_t id, struct settings *settings);
 
 /* Those that are attached there or, `effective`, that are run for it. */
 bool list_programs(int cgroup, int kind, bool effective, struct list *list);

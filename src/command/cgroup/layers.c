@@ -49,7 +49,7 @@ bool find_layers(const char *path, int cgroup, struct layers *layers)
         return false;
     for (uint32_t i = 0; i < list.count; i++) {
         struct layer *layer = &layers->list[layers->count];
-        int program = open_program(list.ids[i], &layer->record);
+        int program = open_ours(list.ids[i], &layer->settings);
 
         if (program == FAILED)
             return false;
@@ -75,17 +75,15 @@ static void choose_layers(const struct layer layers[], int count,
     for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
         chosen[row] = -1;
     for (int i = 0; i < count; i++) {
-        const struct keepalive *s = &layers[i].record.settings;
+        const struct wanted *wanted = &layers[i].settings.wanted;
 
-        if (chosen[KEEPALIVE_SWITCH] >= 0 && !s->force)
+        if (chosen[KEEPALIVE_SWITCH] >= 0 && !wanted->force)
             continue;
-        for (int j = 0; j < s->count; j++)
-            for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
-                if (keepalive_options[row].level == s->values[j].level &&
-                    keepalive_options[row].option == s->values[j].option) {
-                    chosen[row] = i;
-                    values[row] = s->values[j].value;
-                }
+        for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
+            if (wanted->values[row] != NO_VALUE) {
+                chosen[row] = i;
+                values[row] = wanted->values[row];
+            }
     }
 }
 
@@ -115,7 +113,7 @@ static void print_layers(const struct layer layers[], int count)
                 printf("%-9s  ", "-");
             else if (row == KEEPALIVE_SWITCH)
                 printf("%-9s  ",
-                       layers[i].record.settings.force ? "force" : "on");
+                       layers[i].settings.wanted.force ? "force" : "on");
             else
                 printf("%-9d  ", values[row] / keepalive_options[row].scale);
         }

@@ -18,7 +18,7 @@ enum {
 /* The settings that a cgroup has from the path itself or from one above. */
 struct layer {
     char path[PATH_MAX];
-    struct record record;
+    struct settings settings;
 };
 
 /* In the order in which the kernel runs them. */

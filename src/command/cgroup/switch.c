@@ -13,6 +13,7 @@
 #include "cgroup/switch.h"
 
 #include "cgroup/bpf.h"
+#include "cgroup/code.h"
 #include "cgroup/layers.h"
 #include "cgroup/place.h"
 #include "cgroup/trial.h"
@@ -101,24 +102,25 @@ static void explain(const char *path)
  * Replaces our programs there by programs for these settings, and reads what is
  * in force then. If it fails, nothing has changed.
  */
-static bool change(const char *path, int cgroup, const struct keepalive *wanted,
+static bool change(const char *path, int cgroup, const struct wanted *wanted,
                    struct layers *layers)
 {
     int new[PROGRAMS] = {ABSENT, ABSENT};
     int old[PROGRAMS] = {ABSENT, ABSENT};
     char printable[PRINTABLE];
-    bool put = (wanted->count == 0 || load_programs(new, wanted)) &&
+    bool off = wanted->values[KEEPALIVE_SWITCH] == 0;
+    bool put = (off || load_programs(new, wanted)) &&
                find_programs(cgroup, old) && put_programs(cgroup, new, old);
     bool done = put && find_layers(path, cgroup, layers);
 
     if (!done)
         explain(path);
-    else if (wanted->count > 0)
+    else if (!off)
         done = passes_trial(path, cgroup, wanted);
     if (put && !done && !put_programs(cgroup, old, new))
         warn("%s: what was there could not be put back",
              make_printable(printable, path));
-    if (wanted->count == 0) /* one that a killed command left */
+    if (off) /* one that a killed command left */
         unlinkat(cgroup, TRIAL, AT_REMOVEDIR);
     close_programs(new);
     close_programs(old);
@@ -141,7 +143,7 @@ static bool lock(int cgroup)
 
 /* Does so undisturbed: one command at a time, and completely or not at all. */
 static bool change_alone(const char *path, int cgroup,
-                         const struct keepalive *wanted, struct layers *layers)
+                         const struct wanted *wanted, struct layers *layers)
 {
     /* Before 5.11 maps and programs counted as locked memory. */
     struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
@@ -163,23 +165,8 @@ static bool change_alone(const char *path, int cgroup,
     return done;
 }
 
-/* The settings that are put into the kernel. */
-static struct keepalive make_settings(const struct wanted *wanted)
-{
-    struct keepalive settings = {.force = wanted->force};
-
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        if (wanted->values[i] != NO_VALUE &&
-            wanted->values[KEEPALIVE_SWITCH] == 1)
-            settings.values[settings.count++] = (struct keepalive_value){
-                keepalive_options[i].level, keepalive_options[i].option,
-                wanted->values[i]};
-    return settings;
-}
-
 int switch_cgroup(const char *name, const struct wanted *wanted)
 {
-    struct keepalive settings = make_settings(wanted);
     struct layers layers = {NULL, 0};
     char path[PATH_MAX];
     char printable[PRINTABLE];
@@ -195,10 +182,9 @@ int switch_cgroup(const char *name, const struct wanted *wanted)
     }
     if (!is_wanted(wanted) && !find_layers(path, cgroup, &layers))
         explain(path);
-    else if (!is_wanted(wanted) ||
-             change_alone(path, cgroup, &settings, &layers))
-        status = show_layers(path, &layers,
-                             is_wanted(wanted) && settings.count == 0);
+    else if (!is_wanted(wanted) || change_alone(path, cgroup, wanted, &layers))
+        status =
+            show_layers(path, &layers, wanted->values[KEEPALIVE_SWITCH] == 0);
     free(layers.list);
     close(cgroup);
     return status;

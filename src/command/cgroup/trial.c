@@ -4,6 +4,7 @@
  */
 #include "cgroup/trial.h"
 
+#include "child.h"
 #include "syscall.h"
 #include "text.h"
 #include "values.h"
@@ -13,16 +14,11 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* What the trial found, as the child tells it. */
@@ -75,13 +71,13 @@ static bool connect_trial(struct trial *trial)
 }
 
 /* The child's part: goes into the cgroup, connects, tells, and ends. */
-static void run_trial(int cgroup, int report)
+static void run_trial(const void *cgroup, int answer)
 {
     struct trial trial = {.error = 0};
-    int processes = openat(cgroup, TRIAL "/cgroup.procs", O_WRONLY | O_CLOEXEC);
+    int processes = openat(*(const int *)cgroup, TRIAL "/cgroup.procs",
+                           O_WRONLY | O_CLOEXEC);
     bool done;
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     done = processes >= 0 && write(processes, "0", 1) == 1;
     if (done) {
         leave_network();
@@ -89,7 +85,7 @@ static void run_trial(int cgroup, int report)
     }
     if (!done)
         trial.error = errno;
-    _exit(write(report, &trial, sizeof(trial)) != sizeof(trial));
+    _exit(write(answer, &trial, sizeof(trial)) != sizeof(trial));
 }
 
 /*
@@ -98,51 +94,33 @@ static void run_trial(int cgroup, int report)
  */
 static void make_trial(int cgroup, struct trial *trial)
 {
-    enum { PATIENCE = 10000, PAUSE = 1000 }; /* milli- and microseconds */
-    struct pollfd answer = {.events = POLLIN};
-    int pipe_ends[2] = {-1, -1};
-    pid_t child;
+    enum { SECONDS = 10, PAUSES = 1000, PAUSE = 10000 }; /* microseconds */
+    size_t length;
 
-    trial->error = ETIMEDOUT;
     if ((mkdirat(cgroup, TRIAL, 0755) < 0 && errno != EEXIST) ||
-        pipe2(pipe_ends, O_CLOEXEC) < 0 || (child = fork()) < 0) {
+        run_child(run_trial, &cgroup, SECONDS, trial, sizeof(*trial), &length) <
+            0)
         trial->error = errno;
-    } else {
-        if (child == 0)
-            run_trial(cgroup, pipe_ends[1]);
-        close(pipe_ends[1]);
-        answer.fd = pipe_ends[0];
-        if (poll(&answer, 1, PATIENCE) == 1 &&
-            read(answer.fd, trial, sizeof(*trial)) != sizeof(*trial))
-            trial->error = ECHILD;
-        kill(child, SIGKILL);
-        waitpid(child, NULL, 0);
-        close(pipe_ends[0]);
-    }
-    for (int i = 0; i < PATIENCE && unlinkat(cgroup, TRIAL, AT_REMOVEDIR) < 0 &&
+    else if (length != sizeof(*trial))
+        trial->error = ETIMEDOUT;
+    for (int i = 0; i < PAUSES && unlinkat(cgroup, TRIAL, AT_REMOVEDIR) < 0 &&
                     errno == EBUSY;
          i++)
         usleep(PAUSE);
 }
 
-/* The row of a value that one of the two ends does not have; -1: both do. */
-static int find_difference(const struct trial *trial,
-                           const struct keepalive_value *wanted, int *got)
+/* Does one of the two ends lack a value? Stores what it has. */
+static bool lacks(const struct trial *trial, int row, int wanted, int *got)
 {
-    int row = 0;
-
-    while (keepalive_options[row].level != wanted->level ||
-           keepalive_options[row].option != wanted->option)
-        row++;
     for (int end = 0; end < 2; end++)
-        if (trial->values[end][row] != wanted->value) {
+        if (trial->values[end][row] != wanted) {
             *got = trial->values[end][row];
-            return row;
+            return true;
         }
-    return -1;
+    return false;
 }
 
-bool passes_trial(const char *path, int cgroup, const struct keepalive *wanted)
+bool passes_trial(const char *path, int cgroup, const struct wanted *wanted)
 {
     struct trial trial = {.error = 0};
     char printable[PRINTABLE];
@@ -153,22 +131,23 @@ bool passes_trial(const char *path, int cgroup, const struct keepalive *wanted)
               make_printable(printable, path), strerror(trial.error));
         return false;
     }
-    for (int i = 0; i < wanted->count; i++) {
+    for (int row = 0; row < KEEPALIVE_OPTIONS; row++) {
         int got;
-        int row = find_difference(&trial, &wanted->values[i], &got);
 
+        if (wanted->values[row] == NO_VALUE ||
+            !lacks(&trial, row, wanted->values[row], &got))
+            continue;
         if (row == KEEPALIVE_SWITCH)
             warnx("%s: a connection that was tried there has no keepalive; it "
                   "takes Linux 6.1, or 5.9 with --force; nothing was changed",
                   make_printable(printable, path));
-        else if (row >= 0)
+        else
             warnx("%s: a connection that was tried there has %s=%d, perhaps by "
                   "--force for a cgroup above; nothing was changed",
                   make_printable(printable, path),
                   keepalive_options[row].variable,
                   got / keepalive_options[row].scale);
-        if (row >= 0)
-            return false;
+        return false;
     }
     return true;
 }
