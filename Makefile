@@ -26,6 +26,8 @@ docdir = $(datadir)/doc/keepalive
 bashdir = $(datadir)/bash-completion/completions
 fishdir = $(datadir)/fish/vendor_completions.d
 zshdir = $(datadir)/zsh/site-functions
+# Where systemd looks for units and their drop-ins
+unitdir = $(prefix)/lib/systemd/system
 
 CFLAGS ?= -O2 -g
 BUILD = build
@@ -37,17 +39,27 @@ ifneq ($(words $(CURDIR) $(BUILD)),2)
 $(error The path "$(CURDIR)" or BUILD has a blank in it. Build elsewhere)
 endif
 
-# The command looks for the library at its full path.
-places = $(prefix) $(libdir) $(bindir) $(mandir) $(docdir)
-ifneq ($(words $(places)) $(words $(filter /%,$(places))),5 5)
-$(error prefix and the directories have to be absolute paths without blanks)
-endif
+# The directories go into the command, which looks for the library at its full
+# path, and into manuals, units and scripts. So they hold nothing that the loader,
+# systemd, a shell or sed would take for something else.
+hash := \#
+special = & | ; : ' " ` ( ) < > [ ] { } * ? ! % ^ \ $$ $(hash)
+has_special = $(strip $(foreach char,$(special),$(findstring $(char),$(1))))
+$(foreach dir,prefix bindir libdir mandir docdir bashdir fishdir zshdir \
+	unitdir, \
+	$(if $(filter 1/,$(words $($(dir)))$(findstring /,$(filter /%,$($(dir))))), \
+		,$(error $(dir)="$($(dir))" is not one absolute path without blanks)) \
+	$(if $(call has_special,$($(dir))),$(error $(dir)="$($(dir))": such a path \
+		cannot hold any of $(special))))
+$(if $(call has_special,$(BUILD)),$(error BUILD="$(BUILD)": such a path cannot \
+	hold any of $(special)))
 
 # $(call say,WHAT,FILE) names what is done, in place of the command that $(hide)
 # does not show. Neither in `make -s`; the commands with V=1.
 hide = $(if $(V),,@)
 silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
-say = $(if $(V)$(silent),@:,@printf '%-6s %s\n' $(1) '$(2)')
+say = $(if $(V)$(silent),@:,@printf '%-7s %s\n' $(1) $(call quote,$(2)))
+quote = '$(subst ','\'',$(1))'
 
 warnings = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes
@@ -61,7 +73,8 @@ protection := $(call accepts,-fcf-protection) \
 	$(call accepts,-mbranch-protection=standard) \
 	$(call accepts,-mno-outline-atomics)
 # The same bytes wherever the source lies.
-paths := $(call accepts,-ffile-prefix-map='$(CURDIR)'=.)
+paths := $(if $(call accepts,-ffile-prefix-map=a=.), \
+	-ffile-prefix-map=$(call quote,$(CURDIR))=.)
 cflags = -std=c11 -D_GNU_SOURCE -Iinclude -MMD -MP $(warnings) $(paths)
 library_cflags = -fPIC -fvisibility=hidden $(protection)
 # No start files: they would import symbols that need a look-up at each start
@@ -98,9 +111,11 @@ all: $(library) $(command)
 how = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(cflags) $(library_cflags) \
 	$(library_ldflags) $(command_cflags)
 $(BUILD)/how: force
-	@mkdir -p $(@D) && { [ -f $@ ] && [ "$$(cat $@)" = $(call quote,$(how)) ]; } || \
-		printf '%s\n' $(call quote,$(how)) >$@
-quote = '$(subst ','\'',$(1))'
+	@{ [ -f $@ ] && [ "$$(cat $@)" = $(call quote,$(how)) ]; } || \
+		{ mkdir -p $(@D) && printf '%s\n' $(call quote,$(how)) >$@; } || { \
+		echo 'Nothing can be written to $(@D); name a place with BUILD=' >&2; \
+		exit 1; \
+	}
 
 # What the library asks of the C library it asks by name alone, without a symbol
 # version: the loader has less to compare at each start of a program, and a
@@ -114,7 +129,8 @@ standin = $(if $(filter __GLIBC__,$(last)),,$(BUILD)/stand-in/libc.so.6)
 # Packed relocations are unknown to glibc before 2.36, and without a version it
 # would not even refuse them.
 comma := ,
-own_ldflags = $(subst $(comma)pack-relative,$(comma)nopack-relative,$(LDFLAGS))
+own_ldflags = $(subst $(comma)pack-relative,$(comma)nopack-relative, \
+	$(filter-out -pie,$(LDFLAGS)))
 
 $(library): $(library_objects) $(standin)
 	$(call say,LINK,$@)
@@ -149,79 +165,109 @@ $(BUILD)/command/%.o: src/command/%.c $(BUILD)/how
 # The HOWTO's example: its test program without and with the library.
 demo: $(library) $(BUILD)/examples/show
 	$(BUILD)/examples/show
-	LD_PRELOAD=$(abspath $(library)) KEEPCNT=20 KEEPIDLE=180 KEEPINTVL=60 \
-		$(BUILD)/examples/show
+	LD_PRELOAD=$(call quote,$(abspath $(library))) KEEPCNT=20 KEEPIDLE=180 \
+		KEEPINTVL=60 $(BUILD)/examples/show | tee $(BUILD)/demo.txt
+	@grep -qx 'SO_KEEPALIVE is ON' $(BUILD)/demo.txt || \
+		{ echo 'The library was not loaded, or has no effect here.' >&2; exit 1; }
 
 $(BUILD)/examples/%: examples/%.c $(BUILD)/how
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(hide)$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
-# Installing. The new file is written beside the old one and renamed over it:
-# who writes into a mapped library ends every process that uses it.
-# $(call put,FILE,MODE,DIRECTORY[,NAME])
-target = '$(DESTDIR)$(3)/$(or $(4),$(notdir $(1)))'
-define put
-	new='$(DESTDIR)$(3)/.$(notdir $(1)).new' && \
-	cp '$(1)' "$$new" && chmod $(2) "$$new" && sync "$$new" && \
-	mv -f "$$new" $(target)
-
-endef
-# Manuals and examples name the library where it is installed.
-define put_text
-	mkdir -p $(BUILD)/install && \
-	sed 's,/usr/local/lib,$(libdir),g' '$(1)' >'$(BUILD)/install/$(notdir $(1))'
-	$(call put,$(BUILD)/install/$(notdir $(1)),644,$(2),$(3))
-endef
-
+# What is installed, a word each: FILE:MODE:DIRECTORY, and :NAME where the name
+# is another. Texts name the directories that are in use, see $(follow).
+exampledir = $(docdir)/examples
 completions = examples/keepalive.bash examples/keepalive.fish \
 	examples/keepalive.zsh
-examples = $(filter-out $(completions) examples/packaging,$(wildcard examples/*))
-exampledir = $(docdir)/examples
-directories = $(bindir) $(mandir)/man1 $(mandir)/man7 $(exampledir) \
-	$(bashdir) $(fishdir) $(zshdir)
+programs =
+examples = $(filter-out $(completions) $(programs) examples/packaging, \
+	$(wildcard examples/*))
+installed_library = $(library):644:$(libdir)
+installed = $(installed_library) \
+	$(command):755:$(bindir) \
+	man/keepalive.1:644:$(mandir)/man1 \
+	man/libkeepalive.7:644:$(mandir)/man7 \
+	examples/keepalive.bash:644:$(bashdir):keepalive \
+	examples/keepalive.fish:644:$(fishdir) \
+	examples/keepalive.zsh:644:$(zshdir):_keepalive \
+	README:644:$(docdir) \
+	COPYING:644:$(docdir) \
+	$(patsubst %,%:755:$(exampledir),$(programs)) \
+	$(patsubst %,%:644:$(exampledir),$(examples))
 
-install: all install-library
-	umask 022 && mkdir -p $(directories:%='$(DESTDIR)%')
-	$(call put,$(command),755,$(bindir))
-	$(call put_text,man/keepalive.1,$(mandir)/man1)
-	$(call put_text,man/libkeepalive.7,$(mandir)/man7)
-	$(call put,examples/keepalive.bash,644,$(bashdir),keepalive)
-	$(call put,examples/keepalive.fish,644,$(fishdir))
-	$(call put,examples/keepalive.zsh,644,$(zshdir),_keepalive)
-	$(foreach file,README COPYING,$(call put_text,$(file),$(docdir)))
-	$(foreach file,$(examples),$(call put_text,$(file),$(exampledir)))
+# The parts of such a word, and the place of the file in the end
+part = $(word $(1),$(subst :, ,$(2)))
+name = $(or $(call part,4,$(1)),$(notdir $(call part,1,$(1))))
+place = $(call part,3,$(1))/$(call name,$(1))
+in_root = $(call quote,$(DESTDIR)$(1))
+
+follow = sed 's|/usr/local/lib/systemd/system|$(unitdir)|g; \
+	s|/usr/local/lib|$(libdir)|g; s|/usr/local/bin/keepalive|$(bindir)/keepalive|g; \
+	s|/usr/local/share/doc/keepalive|$(docdir)|g; \
+	s|/usr/local/share/man|$(mandir)|g'
+
+# The new file is written beside the old one and renamed over it: who writes into
+# a mapped library ends every process that uses it.
+define put
+	$(call say,INSTALL,$(DESTDIR)$(call place,$(1)))
+	$(hide)umask 022 && mkdir -p $(call in_root,$(call part,3,$(1))) && \
+	new=$(call in_root,$(call part,3,$(1))/.$(call name,$(1)).new) && \
+	$(if $(filter $(BUILD)/%,$(1)),cat,$(follow)) $(call part,1,$(1)) >"$$new" && \
+	chmod $(call part,2,$(1)) "$$new" && sync "$$new" && \
+	mv -f "$$new" $(call in_root,$(call place,$(1)))
+
+endef
+
+# The loader finds a library by its bare name in the directories that ldconfig
+# knows, once ldconfig has seen it there. Only root can tell it.
+ldconfig = $(if $(DESTDIR),,@PATH=$$PATH:/usr/sbin:/sbin; \
+	if [ "$$(id -u)" = 0 ] && command -v ldconfig >/dev/null && \
+		ldconfig -N -X -v 2>/dev/null | grep -q '^$(libdir):'; then ldconfig; fi)
+
+install: all
+	$(foreach word,$(installed),$(call put,$(word)))
+	$(ldconfig)
 
 # All that 32-bit programs need beside the rest, see README.
 install-library: $(library)
-	umask 022 && mkdir -p '$(DESTDIR)$(libdir)'
-	$(call put,$(library),644,$(libdir))
+	$(call put,$(installed_library))
+	$(ldconfig)
 
 # A line in ld.so.preload without its file is a message from every program. It
 # may name the file by its path, with or without /usr, by $LIB, or barely. The
 # words become patterns, and $LIB one for a directory or two.
-preload = $(DESTDIR)/etc/ld.so.preload
-words = sed 's/\#.*//' '$(preload)' 2>/dev/null | tr -s ' \t:/' '\n\n\n/' | \
+preload = $(call in_root,/etc/ld.so.preload)
+words = sed 's/\#.*//' $(preload) 2>/dev/null | tr -s ' \t:/' '\n\n\n/' | \
 	sed 's,^/usr/,/,; s/[][\.*^$$+?(){}|]/\\&/g; \
 		s,\\[$$]\(\\{LIB\\}\|LIB\)/,lib[^/]*(/[^/]*)?/,'
+
+define remove
+	$(call say,REMOVE,$(DESTDIR)$(call place,$(1)))
+	$(hide)rm -f $(call in_root,$(call place,$(1)))
+
+endef
+
+# The directories that a system has anyway stay; the others go where they are
+# empty.
+standard = /usr /usr/local $(foreach base,/usr /usr/local, \
+	$(addprefix $(base)/,bin lib share share/doc share/man))
 
 uninstall:
 	@if printf '%s\n' libkeepalive.so \
 			'$(patsubst /usr/%,/%,$(libdir))/libkeepalive.so' | \
 		grep -Eqx -e "$$($(words))"; then \
-		echo 'not uninstalled: $(preload) still names libkeepalive.so;' \
+		echo 'not uninstalled:' $(preload) 'still names libkeepalive.so;' \
 			'run keepalive --global off first' >&2; \
 		exit 1; \
 	fi
-	rm -f '$(DESTDIR)$(libdir)/libkeepalive.so' '$(DESTDIR)$(bindir)/keepalive'
-	rm -f '$(DESTDIR)$(mandir)/man1/keepalive.1'
-	rm -f '$(DESTDIR)$(mandir)/man7/libkeepalive.7'
-	rm -f '$(DESTDIR)$(bashdir)/keepalive' '$(DESTDIR)$(zshdir)/_keepalive'
-	rm -f '$(DESTDIR)$(fishdir)/keepalive.fish'
-	rm -f $(patsubst %,'$(DESTDIR)$(docdir)/%',README COPYING $(examples))
-	rmdir '$(DESTDIR)$(exampledir)' '$(DESTDIR)$(docdir)' 2>/dev/null || :
-	$(if $(filter %/keepalive,$(libdir)),\
-		rmdir '$(DESTDIR)$(libdir)' 2>/dev/null || :)
+	$(foreach word,$(installed),$(call remove,$(word)))
+	$(hide)cd $(call in_root,/) || exit 0; \
+	for dir in $(sort $(foreach word,$(installed),$(call part,3,$(word)))); do \
+		while case ' $(standard) ' in *" $$dir "*) false ;; esac && \
+			rmdir ".$$dir" 2>/dev/null; do dir=$${dir%/*}; done; \
+	done
+	$(ldconfig)
 
 clean:
 	rm -rf $(BUILD)

@@ -12,8 +12,8 @@ helpers = $(addprefix $(BUILD)/tests/,probe peek hostile starts early.so \
 CHECKED = $(library)
 COMMAND = $(command)
 make = $(MAKE)
-run_tests = LIBKEEPALIVE=$(abspath $(CHECKED)) COMMAND=$(abspath $(COMMAND)) \
-	BUILD=$(abspath $(BUILD)) CC='$(CC)' MAKE='$(make)' sh tests/run.sh
+run_tests = LIBKEEPALIVE='$(abspath $(CHECKED))' COMMAND='$(abspath $(COMMAND))' \
+	BUILD='$(abspath $(BUILD))' CC='$(CC)' MAKE='$(make)' sh tests/run.sh
 
 check: all check-programs
 	@$(run_tests) $(suites) $(scripts)
@@ -124,7 +124,8 @@ sanitize:
 	CK_FORK=no valgrind -q --error-exitcode=1 $(BUILD)/tests/check_apply
 	$(MAKE) $(library) $(BUILD)/tests/probe
 	LD_PRELOAD=$(abspath $(library)) KEEPIDLE=5M valgrind -q \
-		--error-exitcode=1 $(BUILD)/tests/probe sockets >$(BUILD)/valgrind.out
+		--error-exitcode=1 $(BUILD)/tests/probe sockets \
+		>$(BUILD)/valgrind.out 2>&1 || { cat $(BUILD)/valgrind.out; exit 1; }
 
 # The dictionary has every variable, from the table, and the words.
 FUZZ_LIMIT = -max_total_time=30
@@ -167,9 +168,12 @@ distcheck: dist
 	test -z "$$(find $(BUILD)/distcheck/root -type f)"
 
 # Packages, from the release's tarball and the files in examples/packaging: the
-# same bytes each time.
+# same bytes each time. $(call tools,TARGET,PACKAGES,COMMAND...)
 packaging = $(abspath $(BUILD))/packaging
+tools = @for tool in $(3); do command -v $$tool >/dev/null || \
+	{ echo "make $(1) needs $$tool; install $(2)" >&2; exit 1; }; done
 deb: dist
+	$(call tools,deb,build-essential and debhelper,dpkg-buildpackage dh)
 	rm -rf '$(packaging)/deb'
 	mkdir -p '$(packaging)/deb/keepalive-$(VERSION)'
 	cp $(BUILD)/$(release).tar.gz \
@@ -179,9 +183,10 @@ deb: dist
 		cp -R examples/packaging/debian . && \
 		DEB_BUILD_PROFILES=nocheck DEB_BUILD_OPTIONS="nocheck $$DEB_BUILD_OPTIONS" \
 			dpkg-buildpackage -us -uc
-	cp '$(packaging)'/deb/*.deb $(BUILD)
+	cp '$(packaging)'/deb/*.*deb $(BUILD)
 
 rpm: dist
+	$(call tools,rpm,rpm (Fedora: rpm-build),rpmbuild)
 	rm -rf '$(packaging)/rpm'
 	mkdir -p '$(packaging)/rpm/SOURCES'
 	cp $(BUILD)/$(release).tar.gz '$(packaging)/rpm/SOURCES'

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: MIT
 . tests/common.sh
 
+BUILD=$tmp/build # other directories are another build
+
 # The version number stands in the Makefile; the packages carry it as well.
 version=$(sed -n 's/^VERSION = //p' Makefile)
 expect 'the versions of the packages, and the last change' \
@@ -11,7 +13,7 @@ expect 'the versions of the packages, and the last change' \
 $(sed -n 's/^Version: *//p' examples/packaging/keepalive.spec) \
 $(sed -n '/^CHANGES/,/^[0-9]/s/^\([0-9.]*\) .*/\1/p' README)"
 
-root="$tmp/a root"
+root="$tmp/an 'odd' & \\ root"
 libdir=/usr/lib/x/keepalive
 library="$root$libdir/libkeepalive.so"
 run_make() {
@@ -19,7 +21,13 @@ run_make() {
         2>&1
 }
 
+# In a tree of somebody else, what is built already stays as it is.
+state() { find "$BUILD" -printf '%p %u %T@ %C@\n' | sort; }
+run_make all >"$tmp/log" || fail "make: $(cat "$tmp/log")"
+state >"$tmp/before"
 expect 'install prints nothing' '' "$(umask 077; run_make install)"
+expect 'install writes nothing into the tree' '' \
+    "$(state | diff "$tmp/before" -)"
 expect 'what is installed' './usr/bin/keepalive 755
 ./usr/lib/x/keepalive/libkeepalive.so 644
 ./usr/share/bash-completion/completions/keepalive 644
@@ -37,11 +45,12 @@ for file in examples/*; do
     case $file in
     */packaging | */keepalive.*) continue ;;
     esac
-    expect "$file, installed" "$(sed "s,/usr/local/lib,$libdir,g" "$file")" \
+    expect "$file, installed" "$(sed "s,/usr/local/lib,$libdir,g
+        s,/usr/local/bin/keepalive,/usr/bin/keepalive,g" "$file")" \
         "$(cat "$root/usr/share/doc/keepalive/$file")"
 done
-expect 'manuals and README name the library where it is' '' \
-    "$(grep -r '/usr/local/lib' "$root")"
+expect 'no text names another place' '' \
+    "$(grep -r '/usr/local/\(lib\|bin/keepalive\|share\)' "$root/usr/share")"
 expect 'directories can be entered' '' \
     "$(find "$root/usr" -type d ! -perm -755)"
 cmp -s "$BUILD/libkeepalive.so" "$library" || fail 'the file is the built one'
@@ -51,12 +60,12 @@ expect 'the installed file works' 'SO_KEEPALIVE is ON' \
 
 # The command has the path of the library from the last make, not from its own
 # directory.
-run_make prefix="$tmp/p" libdir="$tmp/p/lib" DESTDIR= BUILD="$tmp/build" \
+run_make prefix="$tmp/p" libdir="$tmp/p/lib" DESTDIR= \
     install >"$tmp/log" || fail "install: $(cat "$tmp/log")"
 # shellcheck disable=SC2016
 expect 'the installed command' "$tmp/p/lib/libkeepalive.so" \
     "$(cd / && "$tmp/p/bin/keepalive" sh -c 'echo "$LD_PRELOAD"')"
-run_make prefix="$tmp/p" libdir="$tmp/p/other" DESTDIR= BUILD="$tmp/build" \
+run_make prefix="$tmp/p" libdir="$tmp/p/other" DESTDIR= \
     install >"$tmp/log" || fail "install: $(cat "$tmp/log")"
 # shellcheck disable=SC2016
 expect 'the installed command, for another libdir' \
@@ -106,7 +115,35 @@ for entry in /lib/other.so $libdir/libkeepalive.so.old \
 done
 rm "$root/etc/ld.so.preload"
 expect 'uninstall once more is no error' '' "$(run_make uninstall)"
-expect 'nothing is left' '' "$(find "$root" -type f -o -name keepalive)"
+expect 'only directories of the system are left' './etc
+./usr
+./usr/bin
+./usr/lib
+./usr/share
+./usr/share/doc
+./usr/share/man' "$(cd "$root" && find . -mindepth 1 | LC_ALL=C sort)"
+
+# Paths that would make wrong texts are refused before anything is done.
+# shellcheck disable=SC2016
+for path in '/a&b' '/a\b' "/a'b" '/a|b' '/a:b' '/a b' '/a%b' '/a"b' '/a$$b' \
+    relative ''; do
+    for dir in prefix libdir zshdir; do
+        run_make "$dir=$path" install >"$tmp/log" && fail "$dir=$path is taken"
+        grep -qF "$dir=\"" "$tmp/log" || fail "$dir=$path: $(cat "$tmp/log")"
+    done
+done
+run_make BUILD=/a:b >"$tmp/log" && fail 'BUILD=/a:b is taken'
+odd=/opt/a,b~c+d@e
+run_make prefix=$odd libdir=$odd install >"$tmp/log" || fail "$(cat "$tmp/log")"
+expect 'an odd prefix' "$odd/libkeepalive.so" \
+    "$(sed -n 's/^Environment=LD_PRELOAD=//p' \
+        "$root$odd/share/doc/keepalive/examples/service.conf")"
+run_make prefix=$odd libdir=$odd uninstall >"$tmp/log" || fail "$(cat "$tmp/log")"
+[ ! -e "$root/opt" ] || fail "an odd prefix: left: $(find "$root/opt")"
+expect 'a BUILD that cannot be written' \
+    'Nothing can be written to /proc/no; name a place with BUILD=' \
+    "$(run_make BUILD=/proc/no 2>&1 | grep BUILD)"
+rm -rf "${root:?}"
 
 expect 'default places' '/usr/local/bin/keepalive
 /usr/local/lib/libkeepalive.so
@@ -123,7 +160,7 @@ expect 'default places' '/usr/local/bin/keepalive
 # entry one for both. The command looks at its header only.
 lib=$tmp/both/usr/lib
 run_make prefix="$tmp/both/usr" libdir="$lib/x86_64-linux-gnu/keepalive" \
-    DESTDIR= BUILD="$tmp/build" install >"$tmp/log" ||
+    DESTDIR= install >"$tmp/log" ||
     fail "install: $(cat "$tmp/log")"
 mkdir -p "$lib/i386-linux-gnu/keepalive"
 printf '\177ELF\1\1\1%09d\3%c\3%033d' 0 0 0 | tr 0 '\000' \

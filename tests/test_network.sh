@@ -214,7 +214,7 @@ outage() {
         serve without "$port" OPEN:/dev/null
         use with client python3 -c "$reader" "$version" "$protocol" "$near" \
             "$port" >"$out.$half" 2>&1 &
-        wait_until 20 connected "$port" || fail "no connection to port $port"
+        wait_until connected "$port" || fail "no connection to port $port"
         power off "$port"
         probes "$port" | wc -l >"$out.$half.answered"
     done
@@ -222,15 +222,15 @@ outage() {
         unanswered=2
         [ "$half" = without ] || unanswered=3
         port=$(port "$half")
-        wait_until 60 seen "$port" \
+        wait_until seen "$port" \
             $(($(cat "$out.$half.answered") + unanswered)) ||
             fail "port $port: no $unanswered probes"
         power on "$port"
     done
-    wait_until 40 test -s "$out.with"
+    wait_until test -s "$out.with"
     expect 'after three probes: the read' ETIMEDOUT "$(cat "$out.with")"
     port=$(port without)
-    wait_until 60 seen "$port" $(($(cat "$out.without.answered") + 4)) ||
+    wait_until seen "$port" $(($(cat "$out.without.answered") + 4)) ||
         fail "port $port: no probe after the outage"
     expect 'after two probes: the read' '' "$(cat "$out.without")"
     expect 'after two probes: connections' 1 "$(connections client "$port")"

@@ -181,4 +181,29 @@ expect 'a program started now' 'SO_KEEPALIVE is OFF' "$("$show" 2>&1)"
 manual 'make uninstall'
 expect 'the file is gone' '' "$(ls "$library" 2>/dev/null)"
 expect 'the shell starts programs and prints nothing' '' "$(sh -c true 2>&1)"
+
+# The HOWTO's own way: the loader finds the library by its bare name. ldconfig
+# has a cache in /etc, and one of its own.
+rm -f "$preload_file" "$broken"
+if [ -d /var/cache/ldconfig ]; then
+    mount -t tmpfs none /var/cache/ldconfig || skip 'no private /var/cache'
+    at_exit="umount -l /var/cache/ldconfig; $at_exit"
+fi
+bare_name() { (cd / && LD_PRELOAD=libkeepalive.so first_line "$show"); }
+if PATH=$PATH:/sbin:/usr/sbin ldconfig -N -X -v 2>/dev/null |
+    grep -q ^/usr/local/lib:; then
+    for target in install install-library; do
+        command make -s BUILD="$tmp/build" $target || fail "make $target"
+        expect "make $target: by its bare name" "$on" "$(bare_name)"
+        command make -s BUILD="$tmp/build" uninstall || fail 'make uninstall'
+        case $(bare_name) in
+        *"$ignored"*) ;;
+        *) fail "make uninstall: by its bare name: $(bare_name)" ;;
+        esac
+        PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep libkeepalive.so &&
+            fail 'make uninstall: the cache still has it'
+    done
+else
+    leave_out 'ldconfig does not look into /usr/local/lib here'
+fi
 finish
