@@ -12,8 +12,12 @@ helpers = $(addprefix $(BUILD)/tests/,probe peek hostile starts early.so \
 CHECKED = $(library)
 COMMAND = $(command)
 make = $(MAKE)
+# Seconds after which a test is ended
+TIMEOUT = 900
+check-long: TIMEOUT = 7200
 run_tests = LIBKEEPALIVE='$(abspath $(CHECKED))' COMMAND='$(abspath $(COMMAND))' \
-	BUILD='$(abspath $(BUILD))' CC='$(CC)' MAKE='$(make)' sh tests/run.sh
+	BUILD='$(abspath $(BUILD))' CC='$(CC)' MAKE='$(make)' \
+	TIMEOUT=$(TIMEOUT) sh tests/run.sh
 
 check: all check-programs
 	@$(run_tests) $(suites) $(scripts)

@@ -98,6 +98,29 @@ wait_until() {
     done
 }
 
+# remove_group CGROUP: and those below it, with the processes in them
+remove_group() {
+    for _ in $(seq 100); do
+        [ -d "$1" ] || break
+        # A process of another pid namespace is 0, which kill takes for its own.
+        # shellcheck disable=SC2046
+        kill -9 $(find "$1" -name cgroup.procs -exec cat {} + 2>/dev/null |
+            grep -vx 0) 2>/dev/null
+        find "$1" -depth -type d -exec rmdir {} \; 2>/dev/null
+        [ ! -d "$1" ] || sleep 0.1
+    done
+}
+
+# The name of a script's own cgroup has the number of its process and that of the
+# pid namespace in which this is a number.
+group_name=keepalive-test-$(readlink /proc/self/ns/pid | tr -dc 0-9)-$$
+# remove_dead_groups PARENT: what was left by scripts that were killed
+remove_dead_groups() {
+    for group in "$1/${group_name%-*}"-*; do
+        [ -e "/proc/${group##*-}" ] || remove_group "$group"
+    done
+}
+
 # Sets $emulator to what a 32-bit program of this machine needs to run: nothing,
 # where the kernel can, else qemu-i386. That may have the library, too: it is off
 # there, and not in what it runs. False if there is neither. $1 is one.

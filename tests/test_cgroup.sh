@@ -13,21 +13,24 @@ need_strace
 ip link set lo up
 mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 [ -n "$mount" ] || skip 'no cgroup of version 2 is mounted'
-name=keepalive-test-$$
+name=$group_name
 cgroup=$mount/$name
 inner=$cgroup/inner
 mkdir "$cgroup" 2>/dev/null || skip 'no cgroup can be made'
-remove_cgroup() {
-    for _ in $(seq 100); do
-        [ -d "$cgroup" ] || break
-        # Processes of nobody else are in it.
-        # shellcheck disable=SC2046
-        kill -9 $(cat "$cgroup/cgroup.procs" "$inner/cgroup.procs") 2>/dev/null
-        rmdir "$cgroup"/*/ 2>/dev/null
-        rmdir "$cgroup" 2>/dev/null || sleep 0.1
-    done
-}
-at_exit=remove_cgroup
+at_exit='remove_group "$cgroup"'
+
+# What a killed run has left goes, and nothing else.
+(exit 0) &
+wait $!
+dead=$mount/${group_name%-*}-$!
+mkdir "$dead" "$dead/inner"
+sleep 1000 &
+sleeper=$!
+echo $sleeper >"$dead/inner/cgroup.procs"
+remove_dead_groups "$mount"
+expect 'a cgroup of a run that was killed' 'gone with its process' \
+    "$([ -d "$dead" ] || kill $sleeper 2>/dev/null || echo gone with its process)"
+[ -d "$cgroup" ] || fail 'the cgroup of a run that lives is removed'
 mkdir "$inner"
 case $("$COMMAND" -t 222 --cgroup "$cgroup" 2>&1) in
 *'does not permit bpf'* | *CAP_*) skip 'bpf(2) is not permitted' ;;

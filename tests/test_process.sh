@@ -515,7 +515,8 @@ print(json.load(sys.stdin)[0]["local"])')"
 # looked at; where the group cannot be joined they are left out. The group is the
 # script's own, and holds nobody else.
 cat >"$tmp/class.sh" <<'END'
-place=$2/net_cls group=$2/net_cls/keepalive-test-$$ holder=
+. tests/common.sh
+place=$2/net_cls group=$place/$group_name holder=
 ip link set lo up
 mkdir -p "$place"
 hierarchy() { awk '$1 == "net_cls" { print $2 }' /proc/cgroups; }
@@ -535,8 +536,8 @@ end() {
         sleep 0.1
     done
 }
-trap end EXIT
-trap 'exit 1' HUP INT TERM
+at_exit=end
+remove_dead_groups "$place"
 mkdir "$group" && echo 0x100001 >"$group/net_cls.classid" || exit 77
 sh -c 'echo $$ >"$0/cgroup.procs" && exec python3 -c "
 import socket, time
