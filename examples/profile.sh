@@ -9,11 +9,15 @@
 #
 # zsh and fish do not read /etc/profile.d. For zsh, in /etc/zsh/zprofile or
 # ~/.zprofile:
-#     export LD_PRELOAD=/usr/local/lib/libkeepalive.so${LD_PRELOAD:+:$LD_PRELOAD}
-#     export KEEPIDLE=120
+#     emulate sh -c '. /etc/profile.d/keepalive.sh'
 # For fish, in /etc/fish/config.fish or ~/.config/fish/config.fish:
-#     set -gx LD_PRELOAD /usr/local/lib/libkeepalive.so $LD_PRELOAD
-#     set -gx KEEPIDLE 120
+#     contains /usr/local/lib/libkeepalive.so \
+#         (string split : (string split ' ' "$LD_PRELOAD"))
+#     or set -gx LD_PRELOAD /usr/local/lib/libkeepalive.so $LD_PRELOAD
+#     set -q KEEPIDLE; or set -gx KEEPIDLE 120
+# For services of systemd --user, in ~/.config/environment.d/keepalive.conf:
+#     LD_PRELOAD=/usr/local/lib/libkeepalive.so
+#     KEEPIDLE=120
 keepalive_library=${KEEPALIVE_LIBRARY:-/usr/local/lib/libkeepalive.so}
 if [ -r "$keepalive_library" ]; then
     case ":${LD_PRELOAD-}:" in

@@ -31,6 +31,11 @@ case $(SYSTEMD_UNIT_PATH=$units: systemd-analyze verify --man=no \
 *) fail 'systemd-analyze verify says nothing of a wrong unit' ;;
 esac
 
+# Of the alphabet that Docker and Kubernetes allow for a name
+expect 'the image of the DaemonSet, all three times' '3 registry.example.com/keepalive' \
+    "$(grep -oE '(image=|image: )[a-z0-9]+([._/-][a-z0-9]+)*$' \
+        examples/daemonset.yaml | sed 's/image[=:] *//' | sort | uniq -c |
+        sed 's/^ *//')"
 expect 'the DaemonSet' 'DaemonSet True True /sys/fs/cgroup nsenter' \
     "$(python3 -c 'import sys, yaml
 it = yaml.safe_load(open("examples/daemonset.yaml"))

@@ -34,24 +34,35 @@ expect 'a program started from there' 'SO_KEEPALIVE is ON TCP_KEEPIDLE = 120' \
     "$(KEEPALIVE_LIBRARY=$library sh -c '. examples/profile.sh; exec "$0"' \
         "$show" | grep -E 'SO_|IDLE' | xargs)"
 
-# The lines for the shells that do not read /etc/profile.d.
-# lines_of FIRST-WORD SHELL FLAGS
-lines_of() {
-    lines=$(sed -n "s/^#     \($1 .*\)/\1/p" examples/profile.sh |
-        sed "s,/usr/local/lib/libkeepalive.so,$library,")
-    shift
+# The lines for zsh and fish, which do not read /etc/profile.d: once, and once
+# more in a shell that the first starts.
+sed "s,/usr/local/lib/libkeepalive.so,$library,g; s,/etc/profile.d,$tmp,g" \
+    examples/profile.sh >"$tmp/keepalive.sh"
+
+# in_shell BEFORE SEPARATOR SHELL FLAGS...: what programs have in the end
+in_shell() {
+    before=$1 separator=$2
+    shift 2
     command -v "$1" >/dev/null || return 0
+    lines=$(awk -v start="^# For $1,|For $1, in" '
+        /^#     / && begun { print substr($0, 7); some = 1; next }
+        some { exit }
+        $0 ~ start { begun = 1 }' "$tmp/keepalive.sh")
     # shellcheck disable=SC2016
-    expect "$1: the two lines" "$library 120" \
-        "$(env -u LD_PRELOAD HOME="$tmp" "$@" "$lines
-            sh -c 'echo \"\$LD_PRELOAD \$KEEPIDLE\"'" 2>&1)"
-    expect "$1: another before" 'SO_KEEPALIVE is ON' \
-        "$(HOME=$tmp LD_PRELOAD=$other "$@" "$lines
-            $show" 2>&1 | head -n 1)"
+    expect "$1, LD_PRELOAD=$before" \
+        "$library${before:+$separator$before} 120 SO_KEEPALIVE is ON" \
+        "$(HOME=$tmp SHOW=$show INNER="$lines
+            sh -c 'echo \"\$LD_PRELOAD \$KEEPIDLE \$(\$SHOW | head -n 1)\"'" \
+            env ${before:+"LD_PRELOAD=$before"} "$@" "$lines
+            $* \"\$INNER\"" 2>&1)"
+    # shellcheck disable=SC2016
+    expect "$1, the user's own value" 60 "$(HOME=$tmp KEEPIDLE=60 "$@" "$lines
+        sh -c 'echo \"\$KEEPIDLE\"'" 2>&1)"
 }
-lines_of export zsh -fc
-lines_of export sh -c
-lines_of 'set -gx' fish --no-config -c
+for before in '' "$other"; do
+    in_shell "$before" : zsh -fc
+    in_shell "$before" ' ' fish --no-config -c
+done
 
 rm "$library"
 for shell in sh bash dash; do
