@@ -8,6 +8,7 @@ set -u
 BUILD=${BUILD:-$PWD/build}
 LIBKEEPALIVE=${LIBKEEPALIVE:-$BUILD/libkeepalive.so}
 COMMAND=${COMMAND:-$BUILD/keepalive}
+export BUILD LIBKEEPALIVE COMMAND
 # shellcheck disable=SC2034 # the scripts use them
 probe=$BUILD/tests/probe show=$BUILD/examples/show
 unset LD_PRELOAD
@@ -166,8 +167,7 @@ in_namespace() {
     can_unshare $flags || skip "$why"
     rm -rf "$tmp"
     # shellcheck disable=SC2086
-    IN_NAMESPACE=$mounts BUILD=$BUILD LIBKEEPALIVE=$LIBKEEPALIVE \
-        COMMAND=$COMMAND exec unshare $flags sh "$0"
+    IN_NAMESPACE=$mounts exec unshare $flags sh "$0"
 }
 
 # Puts a private copy over /etc, so that /etc/ld.so.preload can be written. Only

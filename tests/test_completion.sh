@@ -45,8 +45,8 @@ if command -v fish >/dev/null; then
     expect 'fish: a file for the command' README "$(in_fish 'keepalive cat REA')"
 fi
 expect 'a flag' '--idle --interval' "$(offered --off --i)"
-for flag in $("$COMMAND" --help | sed -n 's/^  -.*\(--[a-z]*\) [TP][A-Z].*/\1/p')
-do
+for flag in $("$COMMAND" --help |
+    sed -n '/ --cgroup /d; s/^  -.*\(--[a-z]*\) [A-Z][A-Z]*  .*/\1/p'); do
     expect "nothing for the number of $flag" '' "$(offered "$flag" '')"
     expect "behind it, $flag" '--off' "$(offered "$flag" 5 --of)"
 done

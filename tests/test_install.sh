@@ -107,7 +107,7 @@ for entry in /lib/other.so $libdir/libkeepalive.so.old \
     /opt/lib/libkeepalive.so $libdir/notlibkeepalive.so \
     /usr/lib/x/libkeepalive.so '/usr/$LIB/other/libkeepalive.so' '[*\\x' \
     "# $libdir/libkeepalive.so"; do
-    run_make install >"$tmp/log"
+    run_make install-library >"$tmp/log"
     echo "$entry" >"$root/etc/ld.so.preload"
     run_make uninstall >"$tmp/log" ||
         fail "uninstall with $entry: $(cat "$tmp/log")"
