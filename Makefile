@@ -76,7 +76,7 @@ protection := $(call accepts,-fcf-protection) \
 paths := $(if $(call accepts,-ffile-prefix-map=a=.), \
 	-ffile-prefix-map=$(call quote,$(CURDIR))=.)
 cflags = -std=c11 -D_GNU_SOURCE -Iinclude -MMD -MP $(warnings) $(paths)
-library_cflags = -fPIC -fvisibility=hidden $(protection)
+library_cflags = -fPIC -fvisibility=hidden -DKEEPALIVE_SEAL $(protection)
 # No start files: they would import symbols that need a look-up at each start
 # of a program. All symbols are bound at once and the segments are not separate:
 # preload.c makes the one page of data read-only when it is complete, which
@@ -120,11 +120,12 @@ $(BUILD)/how: force
 # What the library asks of the C library it asks by name alone, without a symbol
 # version: the loader has less to compare at each start of a program, and a
 # version of a modern system is unknown to an older one. The linker takes the
-# names from a stand-in. A C library that is not glibc, which leaves the last
-# word of this as it is, has no versions.
-last := $(lastword $(shell printf '\043include <features.h>\n__GLIBC__\n' | \
-	$(CC) -E -P -x c - 2>/dev/null))
-standin = $(if $(filter __GLIBC__,$(last)),,$(BUILD)/stand-in/libc.so.6)
+# names from a stand-in, called as glibc is on this architecture. A C library
+# that is not glibc has no versions, and no such name.
+libc := $(patsubst "%",%,$(lastword $(shell printf '\043include <features.h>\n\
+	\043ifdef __GLIBC__\n\043include <gnu/lib-names.h>\nLIBC_SO\n\043endif\n' | \
+	$(CC) $(CPPFLAGS) $(CFLAGS) -E -P -x c - 2>/dev/null)))
+standin = $(if $(libc),$(BUILD)/stand-in/$(libc))
 
 # Packed relocations are unknown to glibc before 2.36, and without a version it
 # would not even refuse them.
@@ -137,14 +138,15 @@ $(library): $(library_objects) $(standin)
 	$(hide)$(CC) $(library_ldflags) $(CFLAGS) $(own_ldflags) -o $@ \
 		$(library_objects) $(standin)
 
-# syscall only where the instruction for a system call is not known; the next two
-# where CFLAGS has a stack protector; the rest where the compiler calls them by
-# itself.
-$(BUILD)/stand-in/libc.so.6: $(BUILD)/how
+# dlsym only where it is in libc, __getsockopt64 only for 32 bits; syscall only
+# where the instruction for a system call is not known; the next two where CFLAGS
+# has a stack protector; the rest where the compiler calls them by itself.
+$(BUILD)/stand-in/%: $(BUILD)/how
 	@mkdir -p $(@D)
-	$(hide){ echo 'char **__environ;'; for name in dl_iterate_phdr getauxval \
-		__errno_location syscall __stack_chk_fail __stack_chk_guard memcpy \
-		memmove memset memcmp; do echo "void $$name(void) {}"; done; } | \
+	$(hide){ echo 'char **__environ;'; for name in getauxval dlsym \
+		gnu_get_libc_version __getsockopt64 __errno_location syscall \
+		__stack_chk_fail __stack_chk_guard memcpy memmove memset memcmp; \
+		do echo "void $$name(void) {}"; done; } | \
 	$(CC) $(CFLAGS) -fno-lto -fno-builtin -fno-stack-protector -fPIC \
 		-shared -nostdlib -Wl,-soname,$(@F) -o $@ -x c -
 

@@ -121,11 +121,24 @@ void keepalive_apply(const struct keepalive *settings, int fd);
 int keepalive_socket_option(int fd, int option);
 
 /*
- * Does the same as keepalive_apply() after the program has set this option of
- * setsockopt(2) with success, but only if the settings include it and fd is a
- * TCP socket.
+ * Do the settings include this option of setsockopt(2)? Inline, so that other
+ * options of the program cost no more than the comparisons.
  */
-void keepalive_restore(const struct keepalive *settings, int fd, int level,
-                       int option);
+static inline bool keepalive_sets(const struct keepalive *settings, int level,
+                                  int option)
+{
+    const struct keepalive_value *v = settings->values;
+
+    for (int left = settings->count; left > 0; left--, v++)
+        if (v->option == option && v->level == level)
+            return true;
+    return false;
+}
+
+/*
+ * Does the same as keepalive_apply(), if fd is a TCP socket, after the program
+ * has set one of these options, of this level, with success.
+ */
+void keepalive_restore(const struct keepalive *settings, int fd, int level);
 
 #endif

@@ -68,12 +68,13 @@ else
     echo "no static programs here: $(cat "$tmp/log")"
 fi
 
-# A constructor that loads a plugin holds the loader's lock. The plugin's thread
-# is served all the same, and by the next library in line.
-for part in PLUGIN LOADER; do
-    $cc -D$part -shared -fPIC -pthread -o "$tmp/$part.so" tests/plugin.c -ldl ||
-        fail "$part: does not build"
+for part in PLUGIN LOADER FORWARD REFUSE ALLOCATOR NAIVE AUDIT; do
+    $cc -D$part -D_GNU_SOURCE -shared -fPIC -pthread -o "$tmp/$part.so" \
+        tests/plugin.c -ldl || fail "$part: does not build"
 done
+
+# A constructor that loads a plugin holds the loader's lock. The plugin's thread
+# is served all the same, by the system itself.
 # company WORD LIBRARY...: with this KEEPALIVE, in this order
 company() {
     word=$1
@@ -88,42 +89,79 @@ thread of the plugin: idle 222' \
 expect 'and without force' 'constructor: idle 60
 message: kept
 thread of the plugin: idle 60' "$(company on "$LIBKEEPALIVE" "$tmp/LOADER.so")"
-expect 'it does not pass by the next library' 'constructor: errno 71
+expect 'until the constructor it passes by the next library' \
+    'constructor: idle 60
 message: kept
-thread of the plugin: errno 71
+thread of the plugin: idle 60
 socket: Protocol error' \
     "$(company on "$LIBKEEPALIVE" "$tmp/LOADER.so" "$BUILD/tests/refuse.so")"
 
-# A library that forwards the call, in both orders and with either table of
-# symbols, sees it once.
-for style in gnu sysv; do
-    $cc -DFORWARD -D_GNU_SOURCE -shared -fPIC "-Wl,--hash-style=$style" \
-        -o "$tmp/$style.so" tests/plugin.c -ldl || fail "$style: does not build"
-    forward=$tmp/$style.so
-    for order in "$LIBKEEPALIVE:$forward" "$forward:$LIBKEEPALIVE"; do
-        expect "forwarded, $order" 'forwarded
+# An allocator that makes a socket for each block, also for dlsym(3)'s own
+expect 'an allocator that makes sockets' 'SO_KEEPALIVE is ON' \
+    "$(timeout 20 env KEEPIDLE=222 \
+        LD_PRELOAD="$LIBKEEPALIVE:$tmp/ALLOCATOR.so" "$show" 2>&1 | head -n 1)"
+
+# A library that forwards the call sees it once, in both orders.
+forward=$tmp/FORWARD.so
+for order in "$LIBKEEPALIVE:$forward" "$forward:$LIBKEEPALIVE"; do
+    expect "forwarded, $order" 'forwarded
 SO_KEEPALIVE is ON' "$(LD_PRELOAD=$order "$show" 2>&1 | head -n 2)"
-    done
-    expect "what it has not, $style" "$("$probe" set)" \
-        "$(LD_PRELOAD=$LIBKEEPALIVE:$forward "$probe" set)"
 done
+# It has no setsockopt(): that is the one of the library behind it.
+expect 'a next library that has socket() alone' 'forwarded
+one: errno 71
+set: -1 errno 71' "$(for call in one set; do
+    LD_PRELOAD=$LIBKEEPALIVE:$forward:$BUILD/tests/refuse.so "$probe" $call 2>&1
+done)"
 
-# The last symbols of an old table
-$cc -shared -nostartfiles -fPIC -Wl,--hash-style=sysv -o "$tmp/refuse.so" \
-    tests/refuse.c || fail 'refuse.c does not build'
-for call in one: 'set: -1'; do
-    expect "an old table, $call" "$call errno 71" \
-        "$(LD_PRELOAD=$LIBKEEPALIVE:$tmp/refuse.so "$probe" "${call%%:*}" 2>&1)"
-done
+# What the loader takes for a definition, and what it does not: a resolver's
+# function, and a symbol that is hidden
+if [ -x "$tmp/ifunc" ]; then
+    $cc -DREFUSE -DIFUNC -shared -fPIC -o "$tmp/ifunc.so" tests/plugin.c ||
+        fail 'REFUSE with IFUNC does not build'
+    expect 'a next socket() that is an IFUNC symbol' 'one: errno 71' \
+        "$(LD_PRELOAD=$LIBKEEPALIVE:$tmp/ifunc.so "$probe" one)"
+fi
+$cc -DREFUSE -fvisibility=hidden -shared -fPIC -o "$tmp/hidden.so" \
+    tests/plugin.c || fail 'REFUSE, hidden, does not build'
+expect 'a hidden socket()' "$(LD_PRELOAD=$LIBKEEPALIVE "$probe" one)" \
+    "$(LD_PRELOAD=$LIBKEEPALIVE:$tmp/hidden.so "$probe" one)"
 
-# Two copies: the options are set once, and a bad value is reported once.
+# A library that is mapped below its own addresses, as vDSOs are under some
+# kernels: the difference wraps around.
+if $cc -DREFUSE -shared -fPIC -Wl,-Ttext-segment=0xffffffff00000000 \
+    -o "$tmp/below.so" tests/plugin.c 2>"$tmp/log"; then
+    expect 'a library below its addresses' 'one: errno 71' \
+        "$(LD_PRELOAD=$LIBKEEPALIVE:$tmp/below.so "$probe" one 2>&1)"
+else
+    echo "no such addresses here: $(head -n 1 "$tmp/log")"
+fi
+
+# Who interposes dlsym(3) and finds our own functions: the system calls are made.
+naive=$LIBKEEPALIVE:$tmp/NAIVE.so
+expect 'a dlsym() that finds the first definition' "$("$probe" set)
+SO_KEEPALIVE is ON" "$(LD_PRELOAD=$naive "$probe" set 2>&1
+    LD_PRELOAD=$naive "$show" 2>&1 | head -n 1)"
+
+# Threads make sockets while the constructor waits for that dlsym().
+expect 'while the constructor looks up' 'early: all kept alive' \
+    "$(EARLY=64 KEEPIDLE=222 LD_PRELOAD=$naive:$BUILD/tests/early.so \
+        "$probe" closed)"
+
+# An auditor sees the look-ups; there is one more with 32 bits.
+expect 'what an auditor sees' 'setsockopt socket' \
+    "$(LD_AUDIT=$tmp/AUDIT.so LD_PRELOAD=$LIBKEEPALIVE "$probe" variables |
+        sed -n 's/^dlsym: \([^_]\)/\1/p' | sort | xargs)"
+
+# Two copies in two files are two libraries: each sets the options and reports.
 cp "$LIBKEEPALIVE" "$tmp/copy.so"
-expect 'two copies: one report' 1 "$(KEEPIDLE=5M \
+expect 'two copies: a report of each' 2 "$(KEEPIDLE=5M \
     LD_PRELOAD=$LIBKEEPALIVE:$tmp/copy.so "$show" 2>&1 | grep -c ^libkeep)"
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
     strace -o "$tmp/trace" -E LD_PRELOAD="$LIBKEEPALIVE:$tmp/copy.so" \
         -E KEEPIDLE=222 "$show" >"$tmp/out"
-    expect 'two copies: each option once' 'SO_KEEPALIVE TCP_KEEPIDLE' \
+    expect 'two copies: the options of each' \
+        'SO_KEEPALIVE TCP_KEEPIDLE SO_KEEPALIVE TCP_KEEPIDLE' \
         "$(sed -n 's/^setsockopt([^,]*, [^,]*, \([A-Z_]*\).*/\1/p' \
             "$tmp/trace" | xargs)"
 fi

@@ -6,12 +6,12 @@
 . tests/common.sh
 need readelf nm
 
-# What the library may ask of libc: syscall where the instruction for a system
-# call is not known, the rest as the Makefile's stand-in has it. No stdio, no
-# malloc, no locks.
-allowed=' __environ dl_iterate_phdr getauxval __errno_location syscall'
-allowed="$allowed __stack_chk_fail __stack_chk_guard memcpy memmove memset"
-allowed="$allowed memcmp "
+# What the library may ask of libc: that which is missing in some C libraries,
+# and may be null; syscall where the instruction for a system call is not known;
+# the rest as the Makefile's stand-in has it. No stdio, no malloc, no locks.
+weak=' __environ dlsym gnu_get_libc_version __getsockopt64 '
+allowed="${weak}getauxval __errno_location syscall __stack_chk_fail"
+allowed="$allowed __stack_chk_guard memcpy memmove memset memcmp "
 
 # not_in LABEL PATTERN TEXT
 not_in() {
@@ -57,9 +57,15 @@ gate() {
         *) fail "$how: import of $symbol" ;;
         esac
     done
-    case $(printf '%s\n' "$symbols" | awk '$NF == "__environ" { print $1 }') in
-    [vw]) ;;
-    *) fail "$how: __environ is not weak" ;;
+    for symbol in $weak; do
+        case $(printf '%s\n' "$symbols" | grep -w "$symbol") in
+        '' | *' '[vw]' '*) ;;
+        *) fail "$how: $symbol is not weak" ;;
+        esac
+    done
+    case $symbols in
+    *' dlsym'*) ;;
+    *) fail "$how: does not import dlsym" ;;
     esac
     # That of the constructor. What else had one would be wrong in a call before
     # the loader has relocated the library.
@@ -69,6 +75,11 @@ gate() {
     not_in "$how: dynamic section" 'TEXTREL|RELR|RPATH|RUNPATH|VERDEF' \
         "$dynamic"
     not_in "$how: segments" '^ *TLS|GNU_STACK.*RWE|LOAD.*RWE' "$segments"
+    # What is made read-only begins with the page of the constructor's address.
+    expect "$how: the page of the constructor" \
+        "$(printf '%s\n' "$segments" | sed -n 's/^ *LOAD *[^ ]* \([^ ]*\)[0-9a-f]\{3\} .* RW .*/\1/p' | sed 's/0x0*//')" \
+        "$(printf '%s\n' "$dynamic" |
+            sed -n 's/.*(INIT_ARRAY) *0x\(.*\)[0-9a-f]\{3\}$/\1/p')"
     case $(readelf -hW "$library") in
     *X86-64* | *80386*) note='IBT, SHSTK' ;;
     *AArch64*) note='BTI, PAC' ;;
@@ -94,33 +105,37 @@ for source in src/library/*.c; do
         case $allowed$(nm --defined-only "$BUILD"/library/*.o |
             awk 'NF == 3 { printf "%s ", $3 }') in
         *" $symbol "*) ;;
-        *) [ "$symbol" = _DYNAMIC ] || [ "$symbol" = _GLOBAL_OFFSET_TABLE_ ] ||
+        *) [ "$symbol" = _GLOBAL_OFFSET_TABLE_ ] ||
             fail "$object: needs $symbol" ;;
         esac
     done
 done
 
-# Nothing writable that points into code, once it is loaded: the count of such
-# words, and the count of writable pages.
-if command -v python3 >/dev/null; then
-    expect 'writable words that point into code' '0 0' \
-        "$(LD_PRELOAD=$LIBKEEPALIVE python3 -c '
-import struct
+# sealed LIBRARY LABEL: once it is loaded nothing of it is writable, no word that
+# points into code and no page, and its data cannot be executed.
+sealed() {
+    command -v python3 >/dev/null || return
+    end=$(readelf -lW "$1" | awk '$1 == "LOAD" { print $3, $6 }' | tail -n 1)
+    expect "$2: words that point into code, writable pages, code" '0 0 1' \
+        "$(LD_PRELOAD=$1 python3 -c '
+import os, struct, sys
 maps = [line.split() for line in open("/proc/self/maps")]
 def span(row):
     return [int(part, 16) for part in row[0].split("-")]
+base = min(span(row)[0] for row in maps if row[-1] == os.environ["LD_PRELOAD"])
+end = base + sum(int(number, 16) for number in sys.argv[1:])
 code = [span(row) for row in maps if "x" in row[1]]
-ours = [span(row) for row in maps
-        if row[-1].endswith("libkeepalive.so") and "w" in row[1]]
+ours = [row for row in maps if base <= span(row)[0] < end]
 words = pages = 0
 with open("/proc/self/mem", "rb") as memory:
-    for begin, end in ours:
+    for begin, end in (span(row) for row in ours if "w" in row[1]):
         pages += (end - begin) // 4096
         memory.seek(begin)
         for (word,) in struct.iter_unpack("N", memory.read(end - begin)):
             words += any(low <= word < high for low, high in code)
-print(words, pages)')"
-fi
+print(words, pages, sum("x" in row[1] for row in ours))' "${end% *}" "${end#* }")"
+}
+sealed "$LIBKEEPALIVE" "$LIBKEEPALIVE"
 
 # build LABEL FLAGS...: builds once more with the flags and tests that.
 build() {
@@ -132,6 +147,7 @@ build() {
     gate "$tmp/build/libkeepalive.so" "$how"
     expect "$how: the demo" 'SO_KEEPALIVE is ON' \
         "$(LD_PRELOAD=$tmp/build/libkeepalive.so "$show" | head -n 1)"
+    sealed "$tmp/build/libkeepalive.so" "$how"
     rm -rf "$tmp/build"
 }
 

@@ -24,16 +24,8 @@ int keepalive_socket_option(int fd, int option)
     return value;
 }
 
-void keepalive_restore(const struct keepalive *settings, int fd, int level,
-                       int option)
+void keepalive_restore(const struct keepalive *settings, int fd, int level)
 {
-    const struct keepalive_value *v = settings->values;
-    int left = settings->count;
-
-    while (left > 0 && (v->level != level || v->option != option))
-        left--, v++;
-    if (left == 0)
-        return;
     /* Only TCP sockets take an option of IPPROTO_TCP, others SO_KEEPALIVE, too.
      * The less is asked, the less a seccomp filter can object to. */
     if (level == IPPROTO_TCP ||

@@ -9,12 +9,13 @@
  *
  * A call may come before the constructor: from another library's constructor,
  * from its threads, from an allocator, or while the loader still relocates this
- * library. It gets a state of its own, on its stack, and publishes nothing.
+ * library. It gets a state of its own, on its stack, publishes nothing, and
+ * goes to the system past all other libraries.
  */
 #include "keepalive.h"
-#include "loader.h"
 #include "syscall.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -40,25 +41,59 @@
 extern char **__environ; /* it is there, but not declared */
 #endif
 
+/*
+ * Before glibc 2.34 dlsym(3) is in libdl, which not every program has loaded.
+ * gnu_get_libc_version(3) tells glibc from other C libraries.
+ */
+#pragma weak dlsym
+#pragma weak gnu_get_libc_version
+extern const char *gnu_get_libc_version(void);
+
+/*
+ * 32-bit programs built for 64-bit times (_TIME_BITS, see
+ * feature_test_macros(7)) call setsockopt(2) by another name. Only glibc 2.34
+ * and newer for 32-bit architectures has it. __getsockopt64 came with it and
+ * tells whether it is there: dlsym(3) would leave a message for dlerror(3).
+ */
+#if __SIZEOF_LONG__ == 4 && defined(__GLIBC__) && !defined(__x86_64__)
+#define SETSOCKOPT64 "__setsockopt64"
+#pragma weak __getsockopt64
+extern int __getsockopt64(void);
+#endif
+
 typedef int socket_call(int family, int type, int protocol);
 typedef int setsockopt_call(int fd, int level, int option, const void *value,
                             socklen_t size);
+
+/* The names of setsockopt(2). */
+enum {
+    PLAIN,
+#ifdef SETSOCKOPT64
+    TIME64,
+#endif
+    NAMES
+};
 
 /* All that the interposed calls need. */
 struct state {
     struct keepalive settings;
     socket_call *next_socket;
-    setsockopt_call *next_setsockopt;
-#ifdef SETSOCKOPT64
-    setsockopt_call *next_setsockopt64;
-#endif
+    setsockopt_call *next_setsockopt[NAMES];
 };
 
 static struct state loaded;
 
-/* What the calls do with it; EARLY until it is complete. */
-enum { EARLY, OFF, ON, FORCE };
+/* What the calls do with it; EARLY until it is complete. In this order one
+ * comparison tells a setsockopt() that is only passed on. */
+enum { EARLY, FORCE, OFF, ON };
 static atomic_int phase;
+
+/* The interposed calls; exported at the end of this file. */
+static socket_call own_socket;
+static setsockopt_call own_setsockopt;
+#ifdef SETSOCKOPT64
+static setsockopt_call own_setsockopt64;
+#endif
 
 COLD static bool is_relocated(void)
 {
@@ -88,29 +123,47 @@ static int plain_setsockopt(int fd, int level, int option, const void *value,
                                         (long)value, (long)size));
 }
 
-/* Puts a function into its place, if there is one. ISO C has no conversion from
- * a pointer to void; POSIX guarantees that the representation is the same. */
-static void set_function(void *place, void *function)
+static void set_plain(struct state *s)
 {
-    if (function != NULL)
-        memcpy(place, &function, sizeof(function));
-}
-
-static void set_next(struct state *s, const struct objects *objects)
-{
-    socket_call *own_socket = plain_socket;
-    setsockopt_call *own_setsockopt = plain_setsockopt;
+    socket_call *make = plain_socket;
+    setsockopt_call *set = plain_setsockopt;
 
     /* Computed one by one: a compiler may load both at once from a constant
      * that the loader has not relocated yet. */
-    __asm__("" : "+r"(own_socket), "+r"(own_setsockopt));
-    s->next_socket = own_socket;
-    s->next_setsockopt = own_setsockopt;
-    set_function(&s->next_socket, objects->next[NEXT_SOCKET]);
-    set_function(&s->next_setsockopt, objects->next[NEXT_SETSOCKOPT]);
+    __asm__("" : "+r"(make), "+r"(set));
+    s->next_socket = make;
+    for (int name = PLAIN; name < NAMES; name++)
+        /* cppcheck-suppress AssignmentAddressToInteger; it is a pointer */
+        s->next_setsockopt[name] = set;
+}
+
+/*
+ * Puts the next function of that name into its place. If there is none, or if a
+ * library that interposes dlsym(3) has found our own, the place is left alone.
+ * ISO C has no conversion from a pointer to void; POSIX guarantees that the
+ * representation is the same.
+ */
+static void find_next(void *place, const char *name, uintptr_t own)
+{
+    void *found = dlsym(RTLD_NEXT, name);
+
+    if (found != NULL && (uintptr_t)found != own)
+        memcpy(place, &found, sizeof(found));
+}
+
+static void set_next(struct state *s)
+{
+    set_plain(s);
+    if (dlsym == NULL)
+        return;
+    find_next(&s->next_socket, "socket", (uintptr_t)own_socket);
+    find_next(&s->next_setsockopt[PLAIN], "setsockopt",
+              (uintptr_t)own_setsockopt);
 #ifdef SETSOCKOPT64
-    s->next_setsockopt64 = s->next_setsockopt;
-    set_function(&s->next_setsockopt64, objects->next[NEXT_SETSOCKOPT64]);
+    s->next_setsockopt[TIME64] = s->next_setsockopt[PLAIN];
+    if (__getsockopt64 != NULL)
+        find_next(&s->next_setsockopt[TIME64], SETSOCKOPT64,
+                  (uintptr_t)own_setsockopt64);
 #endif
 }
 
@@ -189,54 +242,63 @@ COLD static void report(const char *const bad[KEEPALIVE_OPTIONS])
             write_quietly(line, keepalive_complaint(line, i, bad[i]));
 }
 
+/* What the loader calls. The linker puts it first in the writable segment. */
+static void load(void);
+static void (*const constructor)(void)
+    __attribute__((section(".init_array"), used)) = load;
+
 /*
  * Makes the data of this library read-only: it is part of every set-user-ID
- * program, and nothing in it that points to code may be writable. Its pages
+ * program, and nothing in it that points to code may be writable. All that does
+ * lies between the constructor's address and the end of the state. These pages
  * hold nothing else: the segment begins on a page of its own, for the largest
  * pages of the architecture. Only with glibc: musl gives the rest of the last
- * page to malloc(3).
+ * page to malloc(3). And only in the library: a program that this is compiled
+ * into, as in some tests, has data of its own there.
  */
-static void seal(const struct objects *objects)
+static void seal(void)
 {
-    uintptr_t page = getauxval(AT_PAGESZ);
-    uintptr_t begin = objects->data & ~(page - 1);
-    uintptr_t end = (objects->data + objects->size + page - 1) & ~(page - 1);
+#ifdef KEEPALIVE_SEAL
+    uintptr_t begin, end = (uintptr_t)(&loaded + 1);
 
-    if (objects->glibc && objects->size > 0)
-        keepalive_call(SYS_mprotect, (long)begin, (long)(end - begin),
-                       PROT_READ, 0, 0);
+    if (gnu_get_libc_version == NULL)
+        return;
+    begin = (uintptr_t)&constructor & ~(getauxval(AT_PAGESZ) - 1);
+    keepalive_call(SYS_mprotect, (long)begin, (long)(end - begin), PROT_READ, 0,
+                   0);
+#endif
 }
 
-__attribute__((constructor)) static void load(void)
+static void load(void)
 {
     const char *bad[KEEPALIVE_OPTIONS];
-    struct objects objects = {.again = false};
 
-    find_objects(&objects);
-    set_next(&loaded, &objects);
-    if (read_settings(&loaded.settings, bad) && !objects.again)
+    set_next(&loaded);
+    if (read_settings(&loaded.settings, bad))
         report(bad);
     atomic_store_explicit(&phase,
                           loaded.settings.count == 0 ? OFF
                           : loaded.settings.force    ? FORCE
                                                      : ON,
                           memory_order_release);
-    seal(&objects);
+    seal();
 }
 
-/* Makes the state for a call that comes before the constructor. */
+/*
+ * Makes the state for a call that comes before the constructor. It has no
+ * dlsym(3), which takes the loader's lock: another thread may hold that for as
+ * long as constructors run. Nor is dlsym(3) safe in a signal handler or in an
+ * allocator, and it clears the message of dlerror(3).
+ */
 COLD static void make_early_state(struct state *own)
 {
     const char *bad[KEEPALIVE_OPTIONS];
-    struct objects objects = {.again = false};
 
-    if (is_relocated()) {
-        find_objects(&objects);
+    set_plain(own);
+    if (is_relocated())
         read_settings(&own->settings, bad);
-    } else {
+    else
         keepalive_settings(&own->settings, NULL, bad);
-    }
-    set_next(own, &objects);
 }
 
 static inline int get_phase(void)
@@ -265,7 +327,7 @@ COLD static int early_socket(int family, int type, int protocol)
                : own.next_socket(family, type, protocol);
 }
 
-EXPORT int socket(int family, int type, int protocol)
+static int own_socket(int family, int type, int protocol)
 {
     int now = get_phase();
 
@@ -276,76 +338,76 @@ EXPORT int socket(int family, int type, int protocol)
     return tcp_socket(family, type, protocol, &loaded);
 }
 
-/*
- * With `force`: makes the program's own call, as it is, so that the kernel
- * judges its arguments, and then sets the user's values again.
- */
-COLD static int forced_setsockopt(int fd, int level, int option,
-                                  const void *value, socklen_t size,
-                                  setsockopt_call *next,
-                                  const struct keepalive *settings)
-{
-    int done = next(fd, level, option, value, size);
+EXPORT socket_call socket __attribute__((alias("own_socket")));
 
-    if (done == 0 && settings->force)
-        keepalive_restore(settings, fd, level, option);
+/*
+ * Makes the program's own call, as it is, so that the kernel judges its
+ * arguments, and then sets the user's values again.
+ */
+COLD static int set_and_restore(int fd, int level, int option,
+                                const void *value, socklen_t size,
+                                const struct state *s, int name)
+{
+    int done = s->next_setsockopt[name](fd, level, option, value, size);
+
+    if (done == 0)
+        keepalive_restore(&s->settings, fd, level);
     return done;
+}
+
+/* Not inline, so that calls without `force` do not pay for its registers. */
+__attribute__((noinline)) static int
+forced_setsockopt(int fd, int level, int option, const void *value,
+                  socklen_t size, const struct state *s, int name)
+{
+    if (keepalive_sets(&s->settings, level, option))
+        return set_and_restore(fd, level, option, value, size, s, name);
+    return s->next_setsockopt[name](fd, level, option, value, size);
+}
+
+COLD static int early_setsockopt(int fd, int level, int option,
+                                 const void *value, socklen_t size, int name)
+{
+    struct state own;
+
+    make_early_state(&own);
+    return own.settings.force
+               ? forced_setsockopt(fd, level, option, value, size, &own, name)
+               : own.next_setsockopt[name](fd, level, option, value, size);
+}
+
+static inline int any_setsockopt(int fd, int level, int option,
+                                 const void *value, socklen_t size, int name)
+{
+    int now = get_phase();
+
+    if (now > FORCE)
+        return loaded.next_setsockopt[name](fd, level, option, value, size);
+    if (now == FORCE)
+        return forced_setsockopt(fd, level, option, value, size, &loaded, name);
+    return early_setsockopt(fd, level, option, value, size, name);
+}
+
+static int own_setsockopt(int fd, int level, int option, const void *value,
+                          socklen_t size)
+{
+    return any_setsockopt(fd, level, option, value, size, PLAIN);
 }
 
 /*
  * By its assembler name: with _TIME_BITS=64 <sys/socket.h> makes the C name
  * stand for the other symbol.
  */
-int interposed_setsockopt(int fd, int level, int option, const void *value,
-                          socklen_t size) __asm__("setsockopt");
-
-COLD static int early_setsockopt(int fd, int level, int option,
-                                 const void *value, socklen_t size)
-{
-    struct state own;
-
-    make_early_state(&own);
-    return forced_setsockopt(fd, level, option, value, size,
-                             own.next_setsockopt, &own.settings);
-}
-
-EXPORT int interposed_setsockopt(int fd, int level, int option,
-                                 const void *value, socklen_t size)
-{
-    int now = get_phase();
-
-    if (now == EARLY)
-        return early_setsockopt(fd, level, option, value, size);
-    if (now == FORCE)
-        return forced_setsockopt(fd, level, option, value, size,
-                                 loaded.next_setsockopt, &loaded.settings);
-    return loaded.next_setsockopt(fd, level, option, value, size);
-}
+EXPORT setsockopt_call exported_setsockopt __asm__("setsockopt")
+    __attribute__((alias("own_setsockopt")));
 
 #ifdef SETSOCKOPT64
-int interposed_setsockopt64(int fd, int level, int option, const void *value,
-                            socklen_t size) __asm__(SETSOCKOPT64);
-
-COLD static int early_setsockopt64(int fd, int level, int option,
-                                   const void *value, socklen_t size)
+static int own_setsockopt64(int fd, int level, int option, const void *value,
+                            socklen_t size)
 {
-    struct state own;
-
-    make_early_state(&own);
-    return forced_setsockopt(fd, level, option, value, size,
-                             own.next_setsockopt64, &own.settings);
+    return any_setsockopt(fd, level, option, value, size, TIME64);
 }
 
-EXPORT int interposed_setsockopt64(int fd, int level, int option,
-                                   const void *value, socklen_t size)
-{
-    int now = get_phase();
-
-    if (now == EARLY)
-        return early_setsockopt64(fd, level, option, value, size);
-    if (now == FORCE)
-        return forced_setsockopt(fd, level, option, value, size,
-                                 loaded.next_setsockopt64, &loaded.settings);
-    return loaded.next_setsockopt64(fd, level, option, value, size);
-}
+EXPORT setsockopt_call exported_setsockopt64 __asm__(SETSOCKOPT64)
+    __attribute__((alias("own_setsockopt64")));
 #endif
