@@ -84,10 +84,18 @@ bool keepalive_settings(struct keepalive *settings, char *const *environment,
 enum { KEEPALIVE_COMPLAINT = 224 }; /* bytes of the longest complaint */
 
 /*
- * Writes the one line about a bad value, which ends with a newline and has no
- * NUL behind it. At most 64 bytes of the text are shown, and ? for whatever is
- * not printable ASCII. Returns the number of bytes, at most
+ * Writes what is wrong with a bad value: "'5M' is not a whole number of ...",
+ * with no NUL at the end. At most 64 bytes of the text are shown, and ? for
+ * whatever is not printable ASCII. Returns the number of bytes, less than
  * KEEPALIVE_COMPLAINT.
+ */
+size_t keepalive_refusal(char line[KEEPALIVE_COMPLAINT], int row,
+                         const char *text);
+
+/*
+ * Writes the library's one line about a bad value: the variable, what is wrong
+ * and what happens now. It ends with a newline and has no NUL behind it.
+ * Returns the number of bytes, at most KEEPALIVE_COMPLAINT.
  */
 size_t keepalive_complaint(char line[KEEPALIVE_COMPLAINT], int row,
                            const char *text);

@@ -298,12 +298,17 @@ static const struct complaint_case {
 START_TEST(complaint_is_one_clean_line)
 {
     const struct complaint_case *c = &complaint_cases[_i];
+    const char *value = strchr(c->line, '\'');
     char line[KEEPALIVE_COMPLAINT + 1] = {0};
     size_t size = keepalive_complaint(line, c->row, c->text);
 
     ck_assert_uint_le(size, KEEPALIVE_COMPLAINT);
     ck_assert_uint_eq(size, strlen(c->line));
     ck_assert_str_eq(line, c->line);
+    /* The refusal is what stands between the variable and what happens now. */
+    size = keepalive_refusal(line, c->row, c->text);
+    ck_assert_uint_eq(size, (size_t)(strrchr(c->line, ';') - value));
+    ck_assert(memcmp(line, value, size) == 0);
 }
 END_TEST
 

@@ -81,16 +81,13 @@ int find_column(int column, const char **name)
     return KEEPALIVE_SWITCH;
 }
 
-/* Says what the library would say of a bad value, but for what happens then. */
+/* Says of a bad value what the library would say. */
 static void complain(const struct flag *flag, const char *value)
 {
     char line[KEEPALIVE_COMPLAINT + 1];
-    char *words;
 
-    line[keepalive_complaint(line, flag->row, value)] = '\0';
-    words = strchr(line, '\'');
-    *strrchr(words, ';') = '\0';
-    warnx("--%s: %s", flag->name, words);
+    line[keepalive_refusal(line, flag->row, value)] = '\0';
+    warnx("--%s: %s", flag->name, line);
 }
 
 /* Notes the value that a flag sets. */

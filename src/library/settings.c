@@ -225,16 +225,28 @@ put_range(char *end, const struct keepalive_option *option)
     return is_word(SECONDS, option->unit) ? put(end, " (5m is 300)") : end;
 }
 
+__attribute__((cold)) static char *put_refusal(char *end, int row,
+                                               const char *text)
+{
+    end = put(put_untrusted(put(end, "'"), text), "' is not ");
+    return row == KEEPALIVE_SWITCH ? put(end, "on, off or force")
+                                   : put_range(end, &keepalive_options[row]);
+}
+
+size_t keepalive_refusal(char line[KEEPALIVE_COMPLAINT], int row,
+                         const char *text)
+{
+    return (size_t)(put_refusal(line, row, text) - line);
+}
+
 __attribute__((cold)) size_t keepalive_complaint(char line[KEEPALIVE_COMPLAINT],
                                                  int row, const char *text)
 {
-    const struct keepalive_option *option = &keepalive_options[row];
-    char *end = put(put(line, "libkeepalive: "), option->variable);
+    char *end = put(line, "libkeepalive: ");
 
-    end = put(put_untrusted(put(end, ": '"), text), "' is not ");
-    if (row == KEEPALIVE_SWITCH)
-        end = put(end, "on, off or force; using on\n");
-    else
-        end = put(put_range(end, option), "; using the system's value\n");
+    end = put(put(end, keepalive_options[row].variable), ": ");
+    end = put(put_refusal(end, row, text),
+              row == KEEPALIVE_SWITCH ? "; using on\n"
+                                      : "; using the system's value\n");
     return (size_t)(end - line);
 }
