@@ -43,7 +43,7 @@ struct keepalive_option {
 
 /*
  * The values of row KEEPALIVE_SWITCH are words, those of the other rows are
- * numbers. For the ranges see tcp(7), and MAX_TCP_KEEPIDLE and its neighbours
+ * numbers; a timeout of 0 is none. For the ranges see tcp(7), and MAX_TCP_KEEPIDLE and its neighbours
  * in the kernel's include/net/tcp.h.
  */
 extern const struct keepalive_option keepalive_options[KEEPALIVE_OPTIONS];
@@ -74,7 +74,7 @@ bool keepalive_parse(int row, const char *text, int *value);
 /*
  * Makes the settings from an environment: a vector as in environ(7), or NULL
  * for an empty one. If a name occurs twice, the first counts, as for getenv(3).
- * A variable that is unset, empty or bad leaves its option alone;
+ * A variable that is unset, empty, bad or the number 0 leaves its option alone;
  * KEEPALIVE_SWITCH is on then. Returns true if any of the variables is there;
  * only then bad[row] is set, to the text that could not be used or to NULL.
  */

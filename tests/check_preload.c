@@ -253,7 +253,8 @@ START_TEST(no_arguments_are_served)
 }
 END_TEST
 
-#define SECONDS "a whole number of seconds from 1 to "
+#define NUMBER "a whole number of seconds from "
+#define SECONDS NUMBER "1 to "
 #define SYSTEM " (5m is 300); using the system's value\n"
 
 static const struct report_case {
@@ -281,7 +282,12 @@ static const struct report_case {
      {{NULL}},
      "libkeepalive: KEEPALIVE: 'skip' is not on, off or force; using on\n"
      "libkeepalive: KEEPIDLE: ' 60' is not " SECONDS "32767" SYSTEM
-     "libkeepalive: KEEPTIMEOUT: '2147484' is not " SECONDS "2147483" SYSTEM},
+     "libkeepalive: KEEPTIMEOUT: '2147484' is not " NUMBER
+     "0 to 2147483" SYSTEM},
+    /* none, and no word about it */
+    {{{[KEEPALIVE_IDLE] = "222", [KEEPALIVE_TIMEOUT] = "0"}},
+     {{[KEEPALIVE_IDLE] = "222"}},
+     ""},
     {{{"off", [KEEPALIVE_COUNT] = "x"}},
      {{"off"}},
      "libkeepalive: KEEPCNT: 'x' is not a whole number of probes from 1 to "

@@ -33,7 +33,7 @@ static const struct contract {
                             "33",
                             6},
     [KEEPALIVE_TIMEOUT] = {{"KEEPTIMEOUT", "seconds", IPPROTO_TCP,
-                            TCP_USER_TIMEOUT, 1, 2147483, 1000},
+                            TCP_USER_TIMEOUT, 0, 2147483, 1000},
                            "44",
                            7000},
 };

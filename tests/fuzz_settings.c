@@ -32,7 +32,7 @@ static void check_settings(const struct keepalive *settings)
         if (row == KEEPALIVE_OPTIONS)
             abort();
         option = &keepalive_options[row];
-        if (v->value % option->scale != 0 ||
+        if (v->value % option->scale != 0 || v->value == 0 ||
             v->value / option->scale < option->least ||
             v->value / option->scale > option->most)
             abort();

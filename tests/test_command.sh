@@ -89,7 +89,7 @@ done <<'END'
 -c 128|--count: '128' is not a whole number of probes from 1 to 127
 -c 5m|--count: '5m' is not a whole number of probes from 1 to 127
 --count=|--count: '' is not a whole number of probes from 1 to 127
--u 2147484|--timeout: '2147484' is not a whole number of seconds from 1 to 2147483 (5m is 300)
+-u 2147484|--timeout: '2147484' is not a whole number of seconds from 0 to 2147483 (5m is 300)
 --force -p 1|--force cannot be used with -p
 -q -p 1|--quiet cannot be used with -p
 -o -t 5 -p 1|--off cannot be used with --idle

@@ -24,7 +24,7 @@ const struct keepalive_option keepalive_options[KEEPALIVE_OPTIONS] = {
     [KEEPALIVE_INTERVAL] = {"KEEPINTVL", SECONDS, IPPROTO_TCP, TCP_KEEPINTVL, 1,
                             32767, 1},
     [KEEPALIVE_TIMEOUT] = {"KEEPTIMEOUT", SECONDS, IPPROTO_TCP,
-                           TCP_USER_TIMEOUT, 1, 2147483, 1000},
+                           TCP_USER_TIMEOUT, 0, 2147483, 1000},
 };
 
 /* The words for the values of row KEEPALIVE_SWITCH. */
@@ -147,7 +147,8 @@ static bool find_texts(const char *texts[KEEPALIVE_OPTIONS],
     return found;
 }
 
-/* Parses the values. Returns a bit for each row that has one. */
+/* Parses the values. Returns a bit for each row that has one; a number of 0,
+ * which the timeout alone can have, is none. */
 static unsigned parse_texts(int values[KEEPALIVE_OPTIONS],
                             const char *const texts[KEEPALIVE_OPTIONS],
                             const char *bad[KEEPALIVE_OPTIONS])
@@ -159,7 +160,7 @@ static unsigned parse_texts(int values[KEEPALIVE_OPTIONS],
 
         bad[i] = NULL;
         if (!empty && keepalive_parse(i, texts[i], &values[i]))
-            given |= 1U << i;
+            given |= (unsigned)(values[i] != 0) << i;
         else if (!empty)
             bad[i] = texts[i];
     }
