@@ -273,11 +273,12 @@ static const struct report_case {
      "libkeepalive: KEEPCNT: '0' is not a whole number of probes from 1 to "
      "127; using the system's value\n"
      "libkeepalive: KEEPINTVL: '99999' is not " SECONDS "32767" SYSTEM},
-    {{{"0", [KEEPALIVE_COUNT] = "11", [KEEPALIVE_INTERVAL] = "33"}},
+    {{{"no", [KEEPALIVE_COUNT] = "11", [KEEPALIVE_INTERVAL] = "33"}},
      {{[KEEPALIVE_COUNT] = "11", [KEEPALIVE_INTERVAL] = "33"}},
-     "libkeepalive: KEEPALIVE: '0' is not on, off or force; using on\n"},
+     "libkeepalive: KEEPALIVE: 'no' is not on, off or force; using on\n"},
     /* another program's variable of this name: not a word about it */
     {{{"65", [KEEPALIVE_COUNT] = "11"}}, {{[KEEPALIVE_COUNT] = "11"}}, ""},
+    {{{"00", [KEEPALIVE_COUNT] = "11"}}, {{"off"}}, ""},
     {{{"skip", [KEEPALIVE_IDLE] = " 60", [KEEPALIVE_TIMEOUT] = "2147484"}},
      {{NULL}},
      "libkeepalive: KEEPALIVE: 'skip' is not on, off or force; using on\n"

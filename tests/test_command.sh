@@ -32,6 +32,8 @@ expect 'a long number' 60 "$("$COMMAND" -q -t "$(printf %099d 60)" "$show" |
 expect 'the environment has the rest, but not its KEEPALIVE=off' ' 5 60 ' \
     "$(KEEPALIVE=off KEEPCNT=5 KEEPIDLE=9 "$COMMAND" -q -t 60 \
         sh -c "$settings")"
+expect 'nor a KEEPALIVE=0' '   ' \
+    "$(KEEPALIVE=0 "$COMMAND" -q sh -c "$settings")"
 expect 'the environment has force' 'FORCE   ' \
     "$(KEEPALIVE=FORCE "$COMMAND" sh -c "$settings")"
 expect "another program's KEEPALIVE" '65   ' \

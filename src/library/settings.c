@@ -52,27 +52,24 @@ static bool is_digit(char c)
 
 /*
  * Other programs have a variable KEEPALIVE, too, with a number of seconds. To
- * them a number of 1 or more means that keepalive is on.
+ * them 0 means that keepalive is off, and any other number that it is on.
  */
-static bool is_positive(const char *text)
-{
-    bool positive = false;
-
-    for (; is_digit(*text); text++)
-        positive = positive || *text != '0';
-    return positive && *text == '\0';
-}
-
 static bool parse_word(const char *text, int *value)
 {
+    const char *digit = text;
+    int number = KEEPALIVE_OFF;
+
     for (int i = KEEPALIVE_OFF; i <= KEEPALIVE_FORCE; i++)
         if (is_word(words[i], text)) {
             *value = i;
             return true;
         }
-    if (!is_positive(text))
+    for (; is_digit(*digit); digit++)
+        if (*digit != '0')
+            number = KEEPALIVE_ON;
+    if (digit == text || *digit != '\0')
         return false;
-    *value = KEEPALIVE_ON;
+    *value = number;
     return true;
 }
 

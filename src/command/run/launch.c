@@ -58,8 +58,8 @@ static bool preload_library(const struct library *library)
     return done;
 }
 
-/* A KEEPALIVE=off in the environment is not meant for this command. Any other
- * value may be another program's, and keepalive is on with it. */
+/* A KEEPALIVE=off or 0 in the environment is not meant for this command. Any
+ * other value may be another program's, and keepalive is on with it. */
 static void enable_keepalive(void)
 {
     const char *old = getenv("KEEPALIVE");
