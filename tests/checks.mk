@@ -4,8 +4,8 @@
 suites = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/check_*.c))
 scripts = $(sort $(wildcard tests/test_*.sh))
 long_scripts = $(sort $(wildcard tests/long_*.sh))
-helpers = $(addprefix $(BUILD)/tests/,probe peek hostile starts early.so \
-	empty.so refuse.so)
+helpers = $(addprefix $(BUILD)/tests/,probe peek hostile early.so empty.so \
+	refuse.so)
 
 # CHECKED is the library that the tests load, COMMAND the command. The name of
 # make is not written out: a line that has it runs in `make -n`, too.

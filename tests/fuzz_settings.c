@@ -13,13 +13,16 @@
 
 enum { ENTRIES = 64 };
 
-/* Each value is one of its row, in the kernel's unit, and in the rows' order.
+/* Keepalive is on or there are no values; each is one of its row, in the
+ * kernel's unit, and in the rows' order.
  */
 static void check_settings(const struct keepalive *settings)
 {
     int row = 0;
 
     if (settings->count < 0 || settings->count > KEEPALIVE_OPTIONS)
+        abort();
+    if (settings->count > 0 && settings->values[0].option != SO_KEEPALIVE)
         abort();
     for (int i = 0; i < settings->count; i++, row++) {
         const struct keepalive_value *v = &settings->values[i];

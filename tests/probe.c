@@ -19,7 +19,6 @@
  *     probe tcp         one TCP socket, after a marker
  *     probe again       sets options of one, after a marker: one that fails, an
  *                       option of TCP, SO_KEEPALIVE
- *     probe kept        status 0 where a TCP socket has keepalive on, 1 for off
  *     probe stream      a stream socket and the protocol that it got
  *     probe greeting    a socket connected to 192.0.2.1, which is nowhere, and
  *                       what the other end says first
@@ -298,13 +297,6 @@ static int again(void)
     return 0;
 }
 
-static int kept(void)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    return fd < 0 ? 2 : !option_of(fd, KEEPALIVE_SWITCH);
-}
-
 static int stream(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0), protocol = 0;
@@ -382,7 +374,6 @@ static const struct command {
     {"stream", stream},
     {"greeting", greeting},
     {"again", again},
-    {"kept", kept},
     {"variables", variables},
     {"given", given},
     {"ranges", ranges},
