@@ -85,7 +85,7 @@ static bool parse_number(const struct keepalive_option *option,
                          const char *text, int *value)
 {
     const char *digits = text;
-    int number = 0;
+    long long number = 0;
     int factor = 1;
 
     for (; is_digit(*text); text++) {
@@ -98,10 +98,10 @@ static bool parse_number(const struct keepalive_option *option,
         return false;
     if (*text != '\0')
         factor = is_word(SECONDS, option->unit) ? seconds_in(text) : 0;
-    if (factor == 0 || number > option->most / factor ||
-        number * factor < option->least)
+    number *= factor;
+    if (factor == 0 || number < option->least || number > option->most)
         return false;
-    *value = number * factor;
+    *value = (int)number;
     return true;
 }
 
