@@ -106,14 +106,27 @@ expect 'signals after a report' \
     "$(KEEPIDLE=5M LD_PRELOAD=$LIBKEEPALIVE \
         sh -c 'grep "^S[ih][gd][QPBIC]" /proc/self/status' 2>/dev/null |
         grep -v SigQ)"
-# A signal that was pending before it is still pending.
-expect 'a SIGPIPE that came before' 'ShdPnd: 0000000000001000' "$(KEEPIDLE=5M \
-    LIBKEEPALIVE=$LIBKEEPALIVE python3 -c '
-import os, signal
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE])
-signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-os.kill(os.getpid(), signal.SIGPIPE)
+# A signal that was pending before it is still pending, of the thread or of the
+# process as it was, and no other; standard error is a file that may not grow.
+while read -r signal send pending; do
+    expect "a $signal that came before, by $send" "$pending" "$(KEEPIDLE=5M \
+        LIBKEEPALIVE=$LIBKEEPALIVE python3 -c '
+import os, resource, signal, sys, threading
+number = getattr(signal, sys.argv[1])
+signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+signal.signal(number, signal.SIG_DFL)
+if sys.argv[2] == "kill":
+    os.kill(os.getpid(), number)
+else:
+    signal.pthread_kill(threading.get_ident(), number)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 os.environ["LD_PRELOAD"] = os.environ["LIBKEEPALIVE"]
-os.execlp("grep", "grep", "ShdPnd", "/proc/self/status")' 2>/dev/null |
-    tr '\t' ' ')"
+os.execlp("grep", "grep", "Pnd", "/proc/self/status")' "$signal" "$send" \
+        2>"$tmp/file" | awk '{ print $2 }' | xargs)"
+done <<END
+SIGPIPE kill 0000000000000000 0000000000001000
+SIGPIPE pthread_kill 0000000000001000 0000000000000000
+SIGXFSZ kill 0000000000000000 0000000001000000
+SIGXFSZ pthread_kill 0000000001000000 0000000000000000
+END
 finish

@@ -85,6 +85,23 @@ expect 'no call for other sockets' \
     "$(names "$BUILD/tests/empty.so" "$probe" others)" \
     "$(names "$LIBKEEPALIVE" -E KEEPIDLE=180 "$probe" others)"
 
+# What a report calls, also when the file may not grow: the manual names it all,
+# for those who have a seccomp filter.
+called() {
+    strace -o "$tmp/trace" -E LD_PRELOAD="$LIBKEEPALIVE" -E "$1" \
+        prlimit --fsize=0 "$probe" variables 2>"$tmp/file" | cat >"$tmp/out"
+    sed 's/(.*//' "$tmp/trace" | sort -u
+}
+called KEEPIDLE=5 >"$tmp/good"
+called KEEPIDLE=5M >"$tmp/bad"
+expect 'what a report calls' \
+    'getsockopt ppoll rt_sigpending rt_sigprocmask rt_sigtimedwait' \
+    "$(comm -13 "$tmp/good" "$tmp/bad" | xargs)"
+for call in $(comm -13 "$tmp/good" "$tmp/bad") write; do
+    sed -n '/^\.Sh CAVEATS/,/^\.Sh SEC/p' man/libkeepalive.7 |
+        grep -q "^\.Xr $call 2" || fail "libkeepalive(7), CAVEATS: lacks $call"
+done
+
 # Sockets that other threads make while the constructor runs: it is held up
 # there, at the report, for as long as they need.
 expect 'sockets while another thread loads' 'early: all kept alive' \

@@ -198,10 +198,11 @@ COLD static bool is_ready(void)
 }
 
 /* Signals that a write can raise: no reader, a file that may not grow, a
- * terminal that stops jobs in the background. In the kernel's form, 64 bits. */
+ * terminal that stops jobs in the background. In the kernel's form: 64 bits, on
+ * MIPS 128. */
 enum { WORD = 8 * sizeof(unsigned long) };
 struct signals {
-    unsigned long words[64 / WORD];
+    unsigned long words[_NSIG / WORD];
 };
 
 COLD static void add_signal(struct signals *signals, int number)
@@ -209,11 +210,26 @@ COLD static void add_signal(struct signals *signals, int number)
     signals->words[(number - 1) / WORD] |= 1UL << (number - 1) % WORD;
 }
 
-/* Writes without a signal to the program: signals are blocked, those that the
- * write has raised are removed, and the mask is restored. */
+COLD static bool is_pending(const struct signals *signals)
+{
+    struct signals pending = {{0}};
+    unsigned long common = 0;
+
+    keepalive_call(SYS_rt_sigpending, (long)&pending, sizeof(pending), 0, 0, 0);
+    for (size_t i = 0; i < sizeof(pending.words) / sizeof(*pending.words); i++)
+        common |= pending.words[i] & signals->words[i];
+    return common != 0;
+}
+
+/*
+ * Writes without a signal to the program: signals are blocked, those that the
+ * write has raised, which has failed then, are removed, and the mask is
+ * restored. If one is pending already, nothing is written: the two could not be
+ * told apart. A blocked SIGTTOU lets the write go on, see termios(3).
+ */
 COLD static void write_quietly(const char *line, size_t size)
 {
-    struct signals raised = {{0}}, before = {{0}}, mask = {{0}};
+    struct signals raised = {{0}}, mask = {{0}};
     struct timespec now = {0, 0};
 
     add_signal(&raised, SIGPIPE);
@@ -222,13 +238,12 @@ COLD static void write_quietly(const char *line, size_t size)
     if (keepalive_call(SYS_rt_sigprocmask, SIG_BLOCK, (long)&raised,
                        (long)&mask, sizeof(raised), 0) != 0)
         return;
-    keepalive_call(SYS_rt_sigpending, (long)&before, sizeof(before), 0, 0, 0);
-    keepalive_call(SYS_write, STDERR_FILENO, (long)line, (long)size, 0, 0);
-    for (size_t i = 0; i < sizeof(raised.words) / sizeof(*raised.words); i++)
-        raised.words[i] &= ~before.words[i];
-    while (keepalive_call(SYS_rt_sigtimedwait, (long)&raised, 0, (long)&now,
-                          sizeof(raised), 0) > 0)
-        ;
+    if (!is_pending(&raised) &&
+        keepalive_call(SYS_write, STDERR_FILENO, (long)line, (long)size, 0, 0) <
+            0)
+        while (keepalive_call(SYS_rt_sigtimedwait, (long)&raised, 0, (long)&now,
+                              sizeof(raised), 0) > 0)
+            ;
     keepalive_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0,
                    sizeof(mask), 0);
 }
