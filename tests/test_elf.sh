@@ -38,7 +38,11 @@ gate() {
     symbols=$(nm -D "$library")
     segments=$(readelf -lW "$library")
 
-    expect "$how: needed libraries" 'libc.so.6' "$(printf '%s\n' "$dynamic" |
+    case $(readelf -hW "$library") in
+    *Alpha*) libc=libc.so.6.1 ;;
+    *) libc=libc.so.6 ;;
+    esac
+    expect "$how: needed libraries" "$libc" "$(printf '%s\n' "$dynamic" |
         sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')"
     expect "$how: soname" 'libkeepalive.so' "$(printf '%s\n' "$dynamic" |
         sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')"
@@ -68,9 +72,13 @@ gate() {
     *) fail "$how: does not import dlsym" ;;
     esac
     # That of the constructor. What else had one would be wrong in a call before
-    # the loader has relocated the library.
-    expect "$how: relative relocations" 1 "$(readelf -rW "$library" |
-        grep -c '_RELATIVE')"
+    # the loader has relocated the library. MIPS has no such type, and on Alpha
+    # all addresses are taken from a table.
+    case $(readelf -hW "$library") in
+    *MIPS* | *Alpha*) ;;
+    *) expect "$how: relative relocations" 1 "$(readelf -rW "$library" |
+        grep -c '_RELATIVE')" ;;
+    esac
     not_in "$how: imports" '_chk@|__isoc23_' "$symbols"
     not_in "$how: dynamic section" 'TEXTREL|RELR|RPATH|RUNPATH|VERDEF' \
         "$dynamic"
@@ -175,8 +183,8 @@ if command -v gcc >/dev/null; then
     build 'gcc -O0' CC=gcc CFLAGS=-O0
     build 'gcc -O3 -flto' CC=gcc CFLAGS='-O3 -flto -fno-semantic-interposition'
     ! ld --help | grep -q pack-relative-relocs ||
-        build 'gcc, packed relocations' CC=gcc LDFLAGS='-Wl,-O1 -Wl,-z,relro \
-            -Wl,-z,now -Wl,-z,pack-relative-relocs'
+        build 'gcc, packed relocations' CC=gcc \
+            LDFLAGS='-Wl,-O1,-z,relro,-z,now -Wl,-z,pack-relative-relocs'
     build 'gcc, stack protector everywhere' CC=gcc \
         CFLAGS='-O2 -fstack-protector-all'
     build 'gcc, hardened' CC=gcc CPPFLAGS='-D_FORTIFY_SOURCE=2 -Wdate-time' \
