@@ -235,9 +235,32 @@ script of-env '#!/usr/bin/env static'
 script of-env-strings '#!/usr/bin/env -S A=1 static -u'
 script of-env-shell '#!/usr/bin/env sh\necho it runs'
 script of-env-unknown '#!/usr/bin/env -S -uA static'
-# Commands that run others, and some that clean the environment on the way
-for name in sudo doas pkexec; do
+# Commands that run others: some clean the environment on the way, and some have
+# a different program run it. Each is a stand-in of its name.
+for name in sudo doas pkexec run0 su runuser setpriv systemd-run systemctl \
+    supervisorctl postfix docker podman nerdctl snap flatpak tmux screen; do
     cp "$tmp/bin/plain" "$tmp/bin/$name"
+done
+script service '#!/bin/sh\necho it runs'
+script invoke-rc.d '#!/bin/sh\necho it runs'
+script pg_ctlcluster '#!/usr/bin/env sh\necho it runs'
+ln -s snap "$tmp/bin/application"
+# A server of tmux, as far as can be seen
+unset TMUX STY
+export TMUX_TMPDIR="$tmp/tmux"
+socket=$TMUX_TMPDIR/tmux-$(id -u)/default
+mkdir -p "${socket%/*}"
+python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(99)
+print("ready", flush=True)
+time.sleep(600)' "$socket" >"$tmp/ready" &
+# shellcheck disable=SC2034 # common.sh runs it
+at_exit="kill $!"
+until [ -s "$tmp/ready" ]; do
+    kill -0 $! || exit 1
+    sleep 0.1
 done
 script no-interpreter 'echo it runs'
 script empty-interpreter '#!\necho it runs'
@@ -306,9 +329,69 @@ sudo.keepalive env --ignore-env $tmp/bin/plain
 sudo.keepalive env -uLD_PRELOAD plain
 static env -S A=1 static
 - env --chdir=/ plain
-neither no-interpreter
-neither empty-interpreter
+- no-interpreter
+- empty-interpreter
+- env LD_PRELOAD=$LIBKEEPALIVE plain
+- env LD_PRELOAD=libc.so.6:$LIBKEEPALIVE plain
+sudo.keepalive env LD_PRELOAD=libc.so.6 plain
+sudo.keepalive run0 plain
+- su nobody
+- su -c plain
+- su -g login nobody
+- su nobody -- -l
+sudo.keepalive su -
+sudo.keepalive su -l nobody
+sudo.keepalive su nobody -l
+sudo.keepalive su -c plain --login nobody
+sudo.keepalive runuser nobody --login
+- runuser -u nobody plain
+- setpriv --reuid 65534 --clear-groups plain
+static setpriv --reuid 65534 --clear-groups static
+sudo.keepalive setpriv --reuid 65534 --clear-groups --reset-env plain
+systemd-run.keepalive systemd-run plain
+- systemd-run --scope plain
+- systemd-run -u static --scope -p A=1 plain
+static systemd-run --slice plain --scope static
+systemctl.edit systemctl start nginx
+service.conf service nginx start
+service.conf invoke-rc.d nginx start
+supervisord supervisorctl start app
+file.environment pg_ctlcluster 15 main start
+import_environment postfix start
+examples/Dockerfile docker run debian
+examples/Dockerfile podman run debian
+examples/Dockerfile nerdctl run debian
+sandbox snap run application
+sandbox application
+sandbox $tmp/bin/application
+sandbox flatpak run org.example.Application
+in.its.window tmux
+in.its.window tmux -L default new plain
+in.its.window tmux -S $socket ls
+- tmux -L other new plain
+- screen
+- screen vi -r
+static screen -S name static
+in.its.window screen -dr
 END
+server() {
+    "$COMMAND" "$@" 2>&1 | grep -c 'server that runs already'
+}
+expect 'tmux: no server' 0 "$(TMUX_TMPDIR=$tmp server tmux)"
+expect 'tmux: its window' 1 "$(TMUX_TMPDIR=$tmp TMUX=$socket,1,0 server tmux)"
+expect 'screen: its window' 1 "$(STY=1.pts server screen)"
+expect "a program of one's own" 'it runs' \
+    "$(cd "$tmp" && "$COMMAND" bin/service 2>&1)"
+expect 'systemd-run of keepalive itself' 'it runs' \
+    "$("$COMMAND" systemd-run keepalive plain 2>&1)"
+# No escape sequence of a path reaches the terminal.
+escape=$(printf 'static\033[31m')
+cp "$tmp/bin/static" "$tmp/bin/$escape"
+expect 'the path of a program' 1 "$("$COMMAND" "$escape" 2>&1 |
+    grep -c "^keepalive: $tmp/bin/static?\[31m is statically linked")"
+script of-escape "#!$tmp/bin/static\\033[31m"
+expect 'the path of an interpreter' 1 "$("$COMMAND" of-escape 2>&1 |
+    grep -c "^keepalive: $tmp/bin/static?\[31m is statically linked")"
 expect 'more words than are looked at' 'it runs' \
     "$("$COMMAND" env -S "$(printf 'A=%d ' $(seq 90)) plain" 2>&1)"
 expect 'sudo of keepalive itself' 'it runs' "$("$COMMAND" sudo keepalive plain 2>&1)"
@@ -317,24 +400,16 @@ loader=$(readelf -lW "$tmp/bin/plain" |
     sed -n 's/.*program interpreter: \(.*\)]/\1/p')
 expect 'the loader as the command' 'it runs' \
     "$("$COMMAND" "$loader" "$tmp/bin/plain" 2>&1)"
-# Why a command does not start: one line, with the cause
-script return '#!/bin/sh\r\necho'
+# Why a command does not start: what execvp(3) says of it, and one cause
 script missing '#!/no/such/interpreter\n'
 script no-permission '#!/bin/sh\n'
 chmod 644 "$tmp/bin/no-permission"
-while IFS='|' read -r name expected; do
-    said=$("$COMMAND" "$tmp/bin/$name" 2>&1)
-    case $said in
-    *"
-"* | *"/$name: $expected"?*) [ "$(echo "$said" | wc -l)" = 1 ] ||
-        fail "$name: $said" ;;
-    *) fail "$name: $said" ;;
-    esac
-done <<'END'
-return|a carriage return follows its interpreter (dos2unix helps): /bin/sh
-missing|its interpreter cannot be run: /no/such/interprete
-no-permission|the file has no execute permissio
-END
+expect 'no such interpreter' \
+    "keepalive: $tmp/bin/missing: No such file or directory" \
+    "$("$COMMAND" "$tmp/bin/missing" 2>&1)"
+expect 'no permission' \
+    "keepalive: $tmp/bin/no-permission: the file has no execute permission" \
+    "$("$COMMAND" "$tmp/bin/no-permission" 2>&1)"
 
 expect 'a circle of scripts' '126' \
     "$("$COMMAND" "$tmp/bin/circle" 2>/dev/null; echo $?)"
@@ -380,6 +455,7 @@ if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
     finish
     skip 'the rest needs root and setpriv'
 fi
+rm "$tmp/bin/setpriv"
 chmod 755 "$tmp/decoy"/*
 reachable=$tmp/decoy/keepalive
 rights() {
@@ -392,6 +468,16 @@ rights capable && python3 -c 'import os, sys
 os.setxattr(sys.argv[1], "security.capability",
             bytes.fromhex("01000002" "00040000" "00000000" + "00" * 8))' \
     "$tmp/bin/capable"
+# Capabilities that give none: no sets, and inheritable ones
+capabilities() {
+    rights "$1" && python3 -c 'import os, sys
+os.setxattr(sys.argv[1], "security.capability",
+            bytes.fromhex("00000002" + sys.argv[2] + "00" * 8))' \
+        "$tmp/bin/$1" "$2"
+}
+capabilities no-sets 0000000000000000
+capabilities inheritable 0000000000200000
+capabilities permitted 0020000000000000
 rights own && chown 65534:65534 "$tmp/bin/own" && chmod 6755 "$tmp/bin/own"
 as_nobody() {
     setpriv --reuid=65534 --regid=65534 --clear-groups "$@" 2>&1
@@ -405,6 +491,9 @@ done <<'END'
 1 set-user-id
 1 set-group-id
 1 capable
+1 permitted
+0 no-sets
+0 inheritable
 0 own
 0 plain
 END
@@ -418,6 +507,11 @@ if can_unshare -m; then
 else
     leave_out "$why"
 fi
+expect 'a file system that is mounted noexec' \
+    "keepalive: $tmp/bin/plain: Permission denied" \
+    "$(unshare -m sh -c 'mount --make-rprivate / && mount --bind "$2" "$2" &&
+        mount -o remount,bind,noexec "$2" && exec "$1" "$2/plain"' \
+        sh "$reachable" "$tmp/bin" 2>&1)"
 # Where the kernel gives no rights the library is loaded.
 expect 'set-user-ID under no_new_privs' 'it runs' \
     "$(as_nobody --no-new-privs "$reachable" "$tmp/bin/set-user-id")"

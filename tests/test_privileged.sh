@@ -95,4 +95,46 @@ reported 'a megabyte of digits' 3 "$@"
 control=$(printf '\033]0;title\007\033[31m\001\t\r\n\177\200\233\377\\end')
 privileged 'control characters' KEEPALIVE="$control" KEEPIDLE="$control"
 reported 'control characters' 2 KEEPALIVE="$control" KEEPIDLE="$control"
+
+# The command knows that the library is loaded without LD_PRELOAD: what is lost
+# with the environment is --off, and the values.
+cp "$COMMAND" "$tmp/keepalive"
+for name in sudo docker; do
+    cp "$show" "$tmp/$name"
+done
+# warned EXPECTED FLAG|COMMAND...: the words that are looked for in the warning
+warned() {
+    words=$1
+    shift
+    said=$(PATH=$tmp:$PATH setpriv --reuid=65534 --regid=65534 --clear-groups \
+        "$tmp/keepalive" "$@" 2>&1 >/dev/null)
+    case $said in
+    *"$words"*) [ -n "$words" ] || expect "$*" '' "$said" ;;
+    *) fail "$*: $words: $said" ;;
+    esac
+}
+stays='cleans the environment, so keepalive stays on, by --global; let it run'
+lost='cleans the environment, so keepalive is on, by --global, without these'
+warned "$stays" --off sudo
+warned "$stays" --off env -i "$tmp/plain"
+warned "$stays" --off env -u KEEPALIVE "$tmp/plain"
+warned 'more rights' --off "$tmp/setuid"
+warned '' -q --off sudo
+warned '' --off "$tmp/plain"
+warned '' --off env KEEPALIVE=off LD_PRELOAD= "$tmp/plain"
+warned '' --off docker
+warned '' --off sudo keepalive --off true
+warned '' env -i "$tmp/plain"
+warned '' env LD_PRELOAD= "$tmp/plain"
+warned '' sudo
+warned '' "$tmp/setuid"
+warned "$lost" -t 240 sudo
+warned "$lost" --force env -i "$tmp/plain"
+warned '' -t 240 env LD_PRELOAD= "$tmp/plain"
+warned 'more rights' -t 240 "$tmp/setuid"
+warned 'so this has no effect' docker
+: >"$preload_file"
+warned '' --off sudo
+warned '' --off "$tmp/setuid"
+warned 'so this has no effect' env -i "$tmp/plain"
 finish

@@ -6,25 +6,53 @@
 
 #include <elf.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool read_at(int fd, void *buffer, size_t size, uint64_t offset)
+/* The headers of either class; e_ident, e_machine and p_type have the same
+ * place in both. */
+union header {
+    Elf64_Ehdr wide;
+    Elf32_Ehdr narrow;
+};
+union segment {
+    Elf64_Phdr wide;
+    Elf32_Phdr narrow;
+};
+union section {
+    Elf64_Shdr wide;
+    Elf32_Shdr narrow;
+};
+
+/* A field of one of them, as it is called in both classes. */
+#define FIELD(header, any, name)                                               \
+    ((header).wide.e_ident[EI_CLASS] == ELFCLASS64                             \
+         ? (uint64_t)(any).wide.name                                           \
+         : (uint64_t)(any).narrow.name)
+
+/* Reads one of them: what is not in the file any more is zero. */
+static bool read_part(int fd, void *part, size_t size, uint64_t offset)
 {
-    return pread(fd, buffer, size, (off_t)offset) == (ssize_t)size;
+    memset(part, 0, size);
+    return pread(fd, part, size, (off_t)offset) > 0;
+}
+
+static bool read_header(int fd, union header *header)
+{
+    return read_part(fd, header, sizeof(*header), 0) &&
+           memcmp(header->wide.e_ident, ELFMAG, SELFMAG) == 0;
 }
 
 unsigned elf_kind_of(int fd)
 {
-    Elf32_Ehdr header; /* e_machine has the same place in both classes */
-    const unsigned char *ident = header.e_ident;
+    union header header;
+    const unsigned char *ident = header.wide.e_ident;
 
-    if (!read_at(fd, &header, sizeof(header), 0) ||
-        memcmp(ident, ELFMAG, SELFMAG) != 0)
+    if (!read_header(fd, &header))
         return 0;
-    return (unsigned)header.e_machine << 16 | (unsigned)ident[EI_DATA] << 8 |
-           ident[EI_CLASS];
+    return (unsigned)header.wide.e_machine << 16 |
+           (unsigned)ident[EI_DATA] << 8 | ident[EI_CLASS];
 }
 
 unsigned elf_kind(const char *path)
@@ -37,138 +65,59 @@ unsigned elf_kind(const char *path)
     return kind;
 }
 
-bool read_elf_header(int fd, struct elf *elf)
+bool elf_loader_of(int fd, char loader[PATH_MAX])
 {
-    unsigned char ident[EI_NIDENT];
-    Elf64_Ehdr wide;
-    Elf32_Ehdr narrow;
+    union header header;
+    union segment segment;
+    uint64_t count =
+        read_header(fd, &header) ? FIELD(header, header, e_phnum) : 0;
 
-    if (!read_at(fd, ident, sizeof(ident), 0))
-        return false;
-    if (ident[EI_CLASS] == ELFCLASS64) {
-        if (!read_at(fd, &wide, sizeof(wide), 0))
-            return false;
-        *elf = (struct elf){ELFCLASS64,       wide.e_phoff,   wide.e_shoff,
-                            wide.e_phentsize, wide.e_phnum,   wide.e_shentsize,
-                            wide.e_shnum,     wide.e_shstrndx};
-        return true;
-    }
-    if (!read_at(fd, &narrow, sizeof(narrow), 0))
-        return false;
-    *elf = (struct elf){
-        ELFCLASS32,     narrow.e_phoff,     narrow.e_shoff, narrow.e_phentsize,
-        narrow.e_phnum, narrow.e_shentsize, narrow.e_shnum, narrow.e_shstrndx};
-    return true;
-}
-
-/* Reads a program header of either class. */
-static bool read_segment(int fd, const struct elf *elf, unsigned index,
-                         Elf64_Phdr *segment)
-{
-    uint64_t place = elf->segments + (uint64_t)index * elf->segment_size;
-    Elf32_Phdr narrow;
-
-    if (elf->class == ELFCLASS64)
-        return read_at(fd, segment, sizeof(*segment), place);
-    if (!read_at(fd, &narrow, sizeof(narrow), place))
-        return false;
-    *segment = (Elf64_Phdr){.p_type = narrow.p_type,
-                            .p_offset = narrow.p_offset,
-                            .p_filesz = narrow.p_filesz};
-    return true;
-}
-
-/* Takes a section header of either class out of the table of them. */
-static void read_section(const struct elf *elf, const char *table,
-                         unsigned index, Elf64_Shdr *section)
-{
-    const char *place = table + (size_t)index * elf->section_size;
-    Elf32_Shdr narrow;
-
-    if (elf->class == ELFCLASS64) {
-        memcpy(section, place, sizeof(*section));
-        return;
-    }
-    memcpy(&narrow, place, sizeof(narrow));
-    *section = (Elf64_Shdr){.sh_name = narrow.sh_name,
-                            .sh_offset = narrow.sh_offset,
-                            .sh_size = narrow.sh_size};
-}
-
-bool find_elf_loader(int fd, const struct elf *elf, char path[PATH_MAX])
-{
-    path[0] = '\0';
-    for (unsigned i = 0; i < elf->segment_count; i++) {
-        Elf64_Phdr segment;
+    loader[0] = '\0';
+    for (uint64_t i = 0; i < count; i++) {
         ssize_t length;
 
-        if (!read_segment(fd, elf, i, &segment))
+        if (!read_part(fd, &segment, sizeof(segment),
+                       FIELD(header, header, e_phoff) +
+                           i * FIELD(header, header, e_phentsize)))
             return true;
-        if (segment.p_type != PT_INTERP)
+        if (segment.wide.p_type != PT_INTERP)
             continue;
-        length = pread(fd, path, PATH_MAX - 1, (off_t)segment.p_offset);
-        path[length > 0 ? length : 0] = '\0';
+        length = pread(fd, loader, PATH_MAX - 1,
+                       (off_t)FIELD(header, segment, p_offset));
+        loader[length > 0 ? length : 0] = '\0';
         return true;
     }
-    return elf->segment_count == 0;
+    return count == 0;
 }
 
 bool elf_loader(const char *path, char loader[PATH_MAX])
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct elf elf;
-    bool found;
+    bool found = fd >= 0 && elf_loader_of(fd, loader) && loader[0] == '/';
 
-    if (fd < 0)
+    if (fd >= 0)
+        close(fd);
+    return found;
+}
+
+bool is_go_program(int fd)
+{
+    static const char mark[] = ".go.buildinfo", note[] = ".note.go.buildid";
+    union header header;
+    union section section;
+    char names[65536];
+    ssize_t length;
+
+    if (!read_header(fd, &header) ||
+        !read_part(fd, &section, sizeof(section),
+                   FIELD(header, header, e_shoff) +
+                       FIELD(header, header, e_shstrndx) *
+                           FIELD(header, header, e_shentsize)))
         return false;
-    found = elf_kind_of(fd) != 0 && read_elf_header(fd, &elf) &&
-            find_elf_loader(fd, &elf, loader) && loader[0] == '/';
-    close(fd);
-    return found;
-}
-
-/* Is one of these the name of a section? */
-static bool has_section(const struct elf *elf, const char *table,
-                        const char *names, size_t size)
-{
-    static const char *const marks[] = {".go.buildinfo", ".note.go.buildid"};
-
-    for (unsigned i = 0; i < elf->section_count; i++) {
-        Elf64_Shdr section;
-
-        read_section(elf, table, i, &section);
-        for (size_t j = 0; j < sizeof(marks) / sizeof(*marks); j++)
-            if (section.sh_name < size &&
-                strcmp(names + section.sh_name, marks[j]) == 0)
-                return true;
-    }
-    return false;
-}
-
-bool is_go_program(int fd, const struct elf *elf)
-{
-    enum { MOST_NAMES = 65536 };
-    size_t size = (size_t)elf->section_count * elf->section_size;
-    size_t least =
-        elf->class == ELFCLASS64 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
-    char *table = malloc(size + MOST_NAMES + 1);
-    bool found = false;
-
-    if (table != NULL && elf->section_size >= least &&
-        elf->names < elf->section_count &&
-        read_at(fd, table, size, elf->sections)) {
-        char *names = table + size;
-        Elf64_Shdr section;
-        size_t most = MOST_NAMES;
-        ssize_t length;
-
-        read_section(elf, table, elf->names, &section);
-        if (section.sh_size < most)
-            most = (size_t)section.sh_size;
-        length = pread(fd, names, most, (off_t)section.sh_offset);
-        names[length > 0 ? length : 0] = '\0';
-        found = has_section(elf, table, names, length > 0 ? (size_t)length : 0);
-    }
-    free(table);
-    return found;
+    length = pread(fd, names, sizeof(names),
+                   (off_t)FIELD(header, section, sh_offset));
+    if (length > (ssize_t)FIELD(header, section, sh_size))
+        length = (ssize_t)FIELD(header, section, sh_size);
+    return length > 0 && (memmem(names, (size_t)length, mark, sizeof(mark)) ||
+                          memmem(names, (size_t)length, note, sizeof(note)));
 }

@@ -7,17 +7,6 @@
 
 #include <limits.h>
 #include <stdbool.h>
-#include <stdint.h>
-
-/* What is needed of an ELF header of either class. */
-struct elf {
-    unsigned char class;
-    uint64_t segments; /* offset of the program headers */
-    uint64_t sections; /* offset of the section headers */
-    unsigned segment_size, segment_count;
-    unsigned section_size, section_count;
-    unsigned names; /* index of the section with the sections' names */
-};
 
 /* Machine, byte order and class of an ELF file; 0 where it is none. */
 unsigned elf_kind(const char *path);
@@ -28,19 +17,17 @@ bool elf_loader(const char *path, char loader[PATH_MAX]);
 /* The same of an open file. */
 unsigned elf_kind_of(int fd);
 
-/* Reads the header; it is of this machine's byte order. */
-bool read_elf_header(int fd, struct elf *elf);
-
 /*
  * The program that the kernel starts instead of this one: the loader. False if
- * there is none: a static program. What cannot be read has one called "".
+ * there is none: a static program. What cannot be read has one called "". The
+ * file is of this machine's byte order.
  */
-bool find_elf_loader(int fd, const struct elf *elf, char path[PATH_MAX]);
+bool elf_loader_of(int fd, char loader[PATH_MAX]);
 
 /*
  * Go's linker leaves a section of its own, strip(1) and dynamic linking or not.
- * The table of sections and their names are read by one call each.
+ * Its name is looked for where the names of all sections are.
  */
-bool is_go_program(int fd, const struct elf *elf);
+bool is_go_program(int fd);
 
 #endif

@@ -90,9 +90,14 @@ void print_json_text(const char *text, size_t length)
     putchar('"');
 }
 
-bool is_named(const char *path, const char *name)
+const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    return strcmp(slash == NULL ? path : slash + 1, name) == 0;
+    return slash == NULL ? path : slash + 1;
+}
+
+bool is_named(const char *path, const char *name)
+{
+    return strcmp(base_name(path), name) == 0;
 }

@@ -24,7 +24,10 @@ const char *make_printable(char printable[PRINTABLE], const char *text);
  */
 void print_json_text(const char *text, size_t length);
 
-/* Is this the name of the file, without its directory? */
+/* The name of the file, without its directory. */
+const char *base_name(const char *path);
+
+/* Is this that name? */
 bool is_named(const char *path, const char *name);
 
 #endif

@@ -9,6 +9,7 @@
 #include "hints.h"
 #include "locate.h"
 #include "run/reach.h"
+#include "text.h"
 #include "values.h"
 
 #include <err.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The value of LD_PRELOAD, or "". Of two the loader obeys the last. */
@@ -115,46 +117,44 @@ static void hint_at_environment(void)
     hint_at_new_sockets(given);
 }
 
-/* Makes the loader load the library into the command. Stores whether that will
- * have an effect, as far as can be told. */
-static bool load_library(const struct request *request, bool *works)
+/* Why a command could not be started, for the error of execvp(3). */
+static void warn_not_started(const char *name, int error)
 {
-    struct library library;
-    char obstacle[OBSTACLE];
+    char printable[PRINTABLE];
+    struct stat status;
+    bool forbidden = error == EACCES && strchr(name, '/') != NULL &&
+                     stat(name, &status) == 0 && S_ISREG(status.st_mode) &&
+                     (status.st_mode & 0111) == 0;
 
-    library_find(&library);
-    if (library.fault != NULL) {
-        warnx("%s: %s", library.path, library.fault);
-        return false;
-    }
-    *works = !program_obstacle(obstacle, request->operands, &library);
-    if (!*works && request->given['q'] == NULL)
-        warnx("%s", obstacle);
-    if (!preload_library(&library)) {
-        warn(NULL);
-        return false;
-    }
-    enable_keepalive();
-    return true;
+    warnx("%s: %s", make_printable(printable, name),
+          forbidden ? "the file has no execute permission" : strerror(error));
 }
 
 int run_command(const struct request *request)
 {
     char *const *command = request->operands;
-    bool works = false;
-    int status;
+    bool off = request->wanted.values[KEEPALIVE_SWITCH] == 0;
+    char printable[PRINTABLE];
+    struct library library;
+    int error;
 
-    if (request->wanted.values[KEEPALIVE_SWITCH] != 0 &&
-        !load_library(request, &works))
+    library_find(&library);
+    if (!off && library.fault != NULL) {
+        warnx("%s: %s", make_printable(printable, library.path), library.fault);
         return STATUS_FAILED;
-    if (!export_values(&request->wanted)) {
+    }
+    if (!off)
+        enable_keepalive();
+    if ((!off && !preload_library(&library)) ||
+        !export_values(&request->wanted)) {
         warn(NULL);
         return STATUS_FAILED;
     }
-    if (works && request->given['q'] == NULL)
+    if (request->given['q'] == NULL &&
+        is_in_reach(command, &library, &request->wanted) && !off)
         hint_at_environment();
     execvp(command[0], command);
-    status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
-    warn_not_started(command[0], errno);
-    return status;
+    error = errno;
+    warn_not_started(command[0], error);
+    return error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
 }

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 bool find_in_path(const char *name, char path[PATH_MAX])
@@ -77,120 +79,226 @@ bool read_script(int fd, struct words *words)
     return *name != '\0';
 }
 
-/* A command that runs another, and what its words mean. */
-static const struct launcher {
-    const char *name;
-    const char *letters;  /* options that take an argument */
-    const char *options;  /* the same, long, in the same order */
-    int operands;         /* before the command */
-    bool assignments;     /* words with = before it, as env(1) has them */
-    bool cleans;          /* passes on no environment */
-    const char *cleaning; /* options by which it does so, */
-    const char *cleaning_options; /* and the long ones */
-} launchers[] = {
-    {"env", "uCS", " unset chdir split-string ", 0, true, false, "i",
-     " ignore-environment "},
-    {"nohup", "", "", 0, false, false, "", ""},
-    {"nice", "n", " adjustment ", 0, false, false, "", ""},
-    {"setsid", "", "", 0, false, false, "", ""},
-    {"timeout", "ks", " kill-after signal ", 1, false, false, "", ""},
-    {"sudo", "", "", 0, false, true, "", ""},
-    {"doas", "", "", 0, false, true, "", ""},
-    {"pkexec", "", "", 0, false, true, "", ""},
-    {"su", "cgGsw", "", 0, false, false, "l", " login "},
-    {"runuser", "cgGsw", "", 0, false, false, "l", " login "},
-    {"setpriv", "", "", 0, false, false, "", " reset-env "},
+#define CLEANS(what, advice)                                                   \
+    .cleans = true, .operands = NO_COMMAND, .deed = (what), .instead = (advice)
+#define SERVICE                                                                \
+    CLEANS("starts services with an environment of their own",                 \
+           "put the lines of examples/service.conf or cgroup.conf into the "   \
+           "unit, with 'systemctl edit NAME'")
+#define CONTAINER                                                              \
+    CLEANS("starts containers with a root directory and an environment of "    \
+           "their own",                                                        \
+           "put the lines of examples/Dockerfile into the image"),             \
+        .elsewhere = true
+#define SANDBOX                                                                \
+    CLEANS("starts programs in a sandbox that does not have the library",      \
+           "set their sockets with 'keepalive -p NAME', or see "               \
+           "'keepalive --cgroup'"),                                            \
+        .elsewhere = true
+#define SERVER                                                                 \
+    .deed = "has a server that runs already start programs, with the "         \
+            "server's environment",                                            \
+    .instead = "run keepalive in its window, or see libkeepalive(7)"
+#define SU                                                                     \
+    "c:command g:group G:supp-group s:shell u:user w:whitelist-environment "   \
+    "-:session-command l!login"
+
+static const struct launcher launchers[] = {
+    {"env", .options = "u:unset C:chdir S:split-string i!ignore-environment",
+     .assigns = true},
+    {.name = "nohup"},
+    {"nice", .options = "n:adjustment"},
+    {.name = "setsid"},
+    {"timeout", .options = "k:kill-after s:signal", .operands = 1},
+    {"sudo", .cleans = true},
+    {"doas", .cleans = true},
+    {"pkexec", .cleans = true},
+    {"run0", .cleans = true},
+    {"su", .options = SU, .operands = NO_COMMAND},
+    {"runuser", .options = SU, .operands = NO_COMMAND},
+    {"setpriv", .options =
+                    "-:ambient-caps -:inh-caps -:bounding-set -:groups -:ruid "
+                    "-:euid -:reuid -:rgid -:egid -:regid -:securebits "
+                    "-:pdeathsig -:selinux-label -:apparmor-profile "
+                    "-:landlock-access -:landlock-rule -:seccomp-filter "
+                    "-!reset-env"},
+    {"systemd-run", .cleans = true,
+     .deed = "has systemd start the command, with an environment of its own",
+     .instead = "let it run keepalive: 'systemd-run keepalive ... COMMAND'",
+     .options = "u:unit p:property E:setenv M:machine -:slice -:description "
+                "-:uid -:gid -:nice -:working-directory -!scope"},
+    {"systemctl", SERVICE},
+    {"service", SERVICE},
+    {"invoke-rc.d", SERVICE},
+    {"supervisorctl",
+     CLEANS("has supervisord start programs, with its own environment",
+            "let the program's section run 'keepalive ... COMMAND'")},
+    {"pg_ctlcluster", CLEANS("starts PostgreSQL with an environment of its own",
+                             "put the variables into the cluster's file "
+                             "environment, see libkeepalive(7)")},
+    {"postfix", CLEANS("cleans the environment of its daemons",
+                       "name the variables in import_environment of main.cf, "
+                       "see libkeepalive(7)")},
+    {"docker", CONTAINER},
+    {"podman", CONTAINER},
+    {"nerdctl", CONTAINER},
+    {"snap", SANDBOX},
+    {"flatpak", SANDBOX},
+    {"tmux", SERVER, .operands = NO_COMMAND},
+    {"screen", SERVER, .options = "c: e: h: p: s: S: t: T: r! R! x! X!"},
 };
 
-const struct launcher *find_launcher(const char *path)
+const struct launcher *find_launcher(const char *word, const char *path)
 {
+    const struct launcher *found = NULL;
+    char *target = realpath(path, NULL); /* the files in /snap/bin are links */
+
     for (size_t i = 0; i < sizeof(launchers) / sizeof(*launchers); i++)
-        if (is_named(path, launchers[i].name))
-            return &launchers[i];
+        if ((is_named(path, launchers[i].name) ||
+             (target != NULL && is_named(target, launchers[i].name))) &&
+            (launchers[i].deed == NULL || word[0] == '/' ||
+             strchr(word, '/') == NULL))
+            found = &launchers[i];
+    free(target);
+    return found;
+}
+
+/* An option of a launcher. */
+struct option_word {
+    char letter;       /* of one that takes an argument; 0: it does not */
+    const char *value; /* its argument, "" if there is none */
+    int words;         /* one, or two with the argument */
+    bool switches;     /* see struct launcher */
+};
+
+/* Looks for an option by its name, which may be shortened, or by its letter if
+ * the name is empty. False if it is not known. */
+static bool find_option(const struct launcher *launcher, char letter,
+                        const char *name, size_t length,
+                        struct option_word *option)
+{
+    const char *list = launcher->options == NULL ? "" : launcher->options;
+
+    for (; *list != '\0'; list += strspn(list, " ")) {
+        if (length == 0 ? *list == letter && letter != '-'
+                        : strncmp(list + 2, name, length) == 0)
+            break;
+        list += strcspn(list, " ");
+    }
+    if (*list == '\0')
+        return false;
+    if (list[1] == ':')
+        option->letter = *list;
+    else
+        option->switches = true;
+    return true;
+}
+
+static struct option_word read_option(const struct launcher *launcher,
+                                      char *const *command)
+{
+    struct option_word option = {.value = NULL, .words = 1};
+    const char *word = *command + 1;
+
+    if (*word == '-') {
+        size_t length = strcspn(++word, "=");
+
+        find_option(launcher, '\0', word, length, &option);
+        if (word[length] == '=')
+            option.value = word + length + 1;
+    } else {
+        /* a lone - cleans, as in `env -` and `su -` */
+        if (*word == '\0' && !find_option(launcher, 'i', "", 0, &option))
+            find_option(launcher, 'l', "", 0, &option);
+        for (; *word != '\0' && option.letter == 0; word++)
+            find_option(launcher, *word, "", 0, &option);
+        if (*word != '\0')
+            option.value = word;
+    }
+    if (option.letter != 0 && option.value == NULL && command[1] != NULL) {
+        option.value = command[1];
+        option.words = 2;
+    }
+    if (option.value == NULL)
+        option.value = "";
+    return option;
+}
+
+/* The argument of an option that a command has first; NULL without it. */
+static const char *find_argument(char *const *command, const char *option)
+{
+    for (command++; *command != NULL && **command == '-'; command++)
+        if (strcmp(*command, option) == 0)
+            return command[1];
     return NULL;
 }
 
 /*
- * The place in a list of words, each between blanks, of the first that begins
- * with these bytes; -1 if none does. Long options may be shortened.
+ * Is there a server already that makes the new window? screen(1) asks it in a
+ * window of its own; tmux(1) asks whoever listens at its socket.
  */
-static int find_listed(const char *list, const char *word, size_t length)
+static bool has_server(const struct launcher *launcher, char *const *command)
 {
-    int place = 0;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *name = find_argument(command, "-L");
+    const char *path = find_argument(command, "-S");
+    const char *directory = getenv("TMUX_TMPDIR");
+    bool served;
+    int fd;
 
-    for (; (list = strchr(list, ' ')) != NULL && list[1] != '\0'; list++)
-        if (length > 0 && strncmp(list + 1, word, length) == 0)
-            return place;
-        else
-            place++;
-    return -1;
+    if (strcmp(launcher->name, "tmux") != 0)
+        return strcmp(launcher->name, "screen") == 0 && getenv("STY") != NULL;
+    if (path == NULL && name == NULL)
+        path = getenv("TMUX");
+    if (path != NULL)
+        snprintf(address.sun_path, sizeof(address.sun_path), "%.*s",
+                 (int)strcspn(path, ","), path);
+    else
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/tmux-%u/%s",
+                 directory == NULL ? "/tmp" : directory, (unsigned)geteuid(),
+                 name == NULL ? "default" : name);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    served = fd >= 0 && connect(fd, (const struct sockaddr *)&address,
+                                sizeof(address)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return served;
 }
 
-/* An option of a launcher. */
-struct read_option {
-    char letter;       /* 0 if it takes no argument */
-    const char *value; /* its argument, "" if there is none */
-    int words;         /* one, or two with the argument */
-    bool cleans;
-};
-
-static struct read_option read_option(const struct launcher *launcher,
-                                      char *const *command)
+/* Does this word of env(1) take the variable away? */
+static bool loses(const char *word, const struct variable *variable)
 {
-    struct read_option option = {.value = "", .words = 1};
-    const char *word = *command + 1;
-    const char *value = NULL;
+    size_t length = strlen(variable->name);
 
-    if (*word == '-') {
-        size_t length = strcspn(++word, "=");
-        int place = find_listed(launcher->options, word, length);
-
-        option.cleans =
-            find_listed(launcher->cleaning_options, word, length) >= 0;
-        if (place >= 0)
-            option.letter = launcher->letters[place];
-        if (word[length] == '=')
-            value = word + length + 1;
-    } else {
-        /* a lone - cleans, as in `env -` and `su -` */
-        option.cleans = *word == '\0' && launcher->cleaning[0] != '\0';
-        for (; *word != '\0' && option.letter == 0; word++) {
-            if (strchr(launcher->cleaning, *word) != NULL)
-                option.cleans = true;
-            if (strchr(launcher->letters, *word) != NULL)
-                option.letter = *word;
-        }
-        if (*word != '\0')
-            value = word;
-    }
-    if (option.letter != 0 && value == NULL && command[1] != NULL) {
-        value = command[1];
-        option.words = 2;
-    }
-    if (value != NULL)
-        option.value = value;
-    return option;
+    return length > 0 && strncmp(word, variable->name, length) == 0 &&
+           (word[length] == '\0' ||
+            (word[length] == '=' && strstr(word, variable->mark) == NULL));
 }
 
 char *const *follow_launcher(const struct launcher *launcher,
-                             char *const *command, struct words *words,
-                             bool *clean)
+                             char *const *command,
+                             const struct variable *variable,
+                             struct words *words, bool *clean)
 {
     int operands = launcher->operands;
     bool split_before = command >= words->list && command < words->list + WORDS;
 
-    *clean = launcher->cleans;
+    *clean = launcher->cleans || has_server(launcher, command);
     for (command++; *command != NULL; command++) {
         const char *word = *command;
 
-        if (word[0] == '-' && strcmp(word, "--") != 0) {
-            struct read_option option = read_option(launcher, command);
+        if (strcmp(word, "--") == 0) {
+            if (operands == NO_COMMAND)
+                return NULL;
+        } else if (word[0] == '-') {
+            struct option_word option = read_option(launcher, command);
 
-            *clean = *clean || option.cleans;
+            if (option.switches)
+                *clean = !launcher->cleans;
             command += option.words - 1;
-            if (!launcher->assignments)
+            if (!launcher->assigns)
                 continue;
-            if (option.letter == 'u' && strcmp(option.value, "LD_PRELOAD") == 0)
+            if (option.letter == 'u' && loses(option.value, variable))
                 *clean = true;
             if (option.letter == 'S') {
                 if (split_before)
@@ -199,10 +307,9 @@ char *const *follow_launcher(const struct launcher *launcher,
                 split_before = true;
                 command = words->list;
             }
-        } else if (launcher->assignments && strchr(word, '=') != NULL) {
-            if (strncmp(word, "LD_PRELOAD=", 11) == 0)
-                *clean = true;
-        } else if (strcmp(word, "--") != 0 && operands-- <= 0) {
+        } else if (launcher->assigns && strchr(word, '=') != NULL) {
+            *clean = *clean || loses(word, variable);
+        } else if (operands != NO_COMMAND && operands-- == 0) {
             return command;
         }
     }

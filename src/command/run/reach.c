@@ -1,5 +1,5 @@
 /*
- * reach.c - can the loader help this program?
+ * reach.c - will the command have what it is to have?
  * SPDX-License-Identifier: MIT
  *
  * Looks at files only, and starts nothing. When in doubt it says nothing: a
@@ -9,6 +9,7 @@
 #include "run/reach.h"
 
 #include "elf.h"
+#include "machine/preload_file.h"
 #include "run/launchers.h"
 #include "text.h"
 
@@ -26,11 +27,6 @@
 #include <unistd.h>
 
 enum { SCRIPTS = 5 }; /* interpreters that are scripts again, see execve(2) */
-
-#define OUTSIDE                                                                \
-    "set its sockets with 'keepalive -p PID', or its cgroup's with "           \
-    "'keepalive --cgroup'"
-#define SYSTEM "sysctl net.ipv4.tcp_keepalive_time if it asks for keepalive"
 
 /* Does the kernel give no more rights: by no_new_privs, or in a user namespace
  * that does not know the owner? See execve(2). */
@@ -56,6 +52,24 @@ static bool keeps_rights(const struct stat *status)
     return count != UINT32_MAX;
 }
 
+/*
+ * Do the file's capabilities (security.capability, struct vfs_cap_data in
+ * <linux/capability.h>) give any right? See cap_bprm_creds_from_file() in the
+ * kernel's security/commoncap.c; sets that are empty, or inheritable, do not.
+ */
+static bool gives_capabilities(int fd)
+{
+    enum { EFFECTIVE = 1 };
+    struct {
+        unsigned char flags[4];
+        uint32_t sets[2][2]; /* permitted and inheritable, low and high */
+    } data = {{0}, {{0}}};
+
+    return fgetxattr(fd, "security.capability", &data, sizeof(data)) > 0 &&
+           ((data.flags[0] & EFFECTIVE) != 0 || data.sets[0][0] != 0 ||
+            data.sets[1][0] != 0);
+}
+
 /* Will the kernel set AT_SECURE? See "Secure-execution mode" in ld.so(8). */
 static bool is_privileged(int fd, const struct stat *status)
 {
@@ -69,42 +83,64 @@ static bool is_privileged(int fd, const struct stat *status)
     if ((status->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
         status->st_gid != getgid())
         return true;
-    return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
+    return getuid() != 0 && gives_capabilities(fd);
 }
 
 /* The loader itself is static, and what it starts need not be. */
 static bool is_loader(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
+    const char *name = base_name(path);
 
     return strncmp(name, "ld", 2) == 0 && strstr(name, ".so") != NULL;
 }
 
-static const char *judge_elf(int fd, const char *path,
-                             const struct stat *status,
-                             const struct library *library)
+/* What a command is to have, and how far it was followed. */
+struct walk {
+    const struct library *library;
+    bool off;                     /* KEEPALIVE=off, else the library */
+    bool values;                  /* and values of options */
+    bool preloaded;               /* /etc/ld.so.preload names the library */
+    char *const *command;         /* NULL: it ends here */
+    struct words script, strings; /* on the way */
+    char path[PATH_MAX];
+};
+
+/*
+ * What comes of it if the environment is lost on the way, or NULL if nothing
+ * does: with --off where /etc/ld.so.preload does not name the library, and
+ * without values where it does.
+ */
+static const char *judge_loss(const struct walk *walk, bool preloaded)
+{
+    if (walk->off)
+        return preloaded ? "keepalive stays on, by --global" : NULL;
+    if (!preloaded)
+        return "this has no effect";
+    return walk->values ? "keepalive is on, by --global, without these values"
+                        : NULL;
+}
+
+/* Why a program has not what it is to have; NULL if nothing is known. */
+static const char *judge_elf(const struct walk *walk, int fd,
+                             const struct stat *status)
 {
     unsigned kind = elf_kind_of(fd);
     char loader[PATH_MAX];
-    struct elf elf;
 
-    if (kind != library->kind && kind != library->twin_kind)
-        return "is of another class (32-bit, 64-bit) or machine than the "
-               "library; " OUTSIDE ", or use " SYSTEM;
-    if (!read_elf_header(fd, &elf))
-        return NULL;
-    if (is_go_program(fd, &elf))
-        return "is written in Go, which makes its system calls past the "
-               "library (dynamic programs that it starts are in "
-               "reach); " OUTSIDE;
-    if (!find_elf_loader(fd, &elf, loader) && !is_loader(path))
-        return "is statically linked, out of the library's reach (dynamic "
-               "programs that it starts are not); " OUTSIDE;
-    if (is_privileged(fd, status))
+    if (judge_loss(walk, walk->preloaded) != NULL && is_privileged(fd, status))
         return "runs with more rights than yours (set-user-ID or file "
-               "capabilities), where LD_PRELOAD is ignored; " OUTSIDE
-               " as root, or see 'keepalive --global'";
+               "capabilities) and ignores its caller's environment";
+    if (walk->off)
+        return NULL;
+    if (kind != walk->library->kind && kind != walk->library->twin_kind)
+        return "is of another class (32-bit, 64-bit) or machine than the "
+               "library";
+    if (is_go_program(fd))
+        return "is written in Go, which makes its system calls past the "
+               "library (dynamic programs that it starts are in reach)";
+    if (!elf_loader_of(fd, loader) && !is_loader(walk->path))
+        return "is statically linked, out of the library's reach (dynamic "
+               "programs that it starts are not)";
     return NULL;
 }
 
@@ -124,7 +160,7 @@ static int open_program(const char *name, char path[PATH_MAX],
     return fd;
 }
 
-/* Is one of the words the command that this is? It sets the variables anew. */
+/* Is one of the words the command that this is? It looks for itself. */
 static bool runs_keepalive(char *const *command)
 {
     for (; *command != NULL; command++)
@@ -133,98 +169,84 @@ static bool runs_keepalive(char *const *command)
     return false;
 }
 
-bool program_obstacle(char text[OBSTACLE], char *const command[],
-                      const struct library *library)
+/* Goes on to what a launcher runs. False, with a line, if the environment that
+ * matters does not get there. */
+static bool pass_launcher(struct walk *walk, const struct launcher *launcher)
 {
-    char *const *program = command;
-    struct words script;
-    struct words strings;
-    char path[PATH_MAX];
+    struct variable variable = {"LD_PRELOAD", "libkeepalive.so"};
+    const char *loss =
+        judge_loss(walk, walk->preloaded && !launcher->elsewhere);
+    char printable[PRINTABLE];
+    bool clean;
 
-    for (int i = 0; i < SCRIPTS && command != NULL; i++) {
-        const char *reason = NULL;
-        const struct launcher *launcher;
-        struct stat status;
-        bool clean = false;
-        int fd = open_program(command[0], path, &status);
-
-        if (fd < 0)
-            return false;
-        launcher = find_launcher(path);
-        if (elf_kind_of(fd) != 0) {
-            command = launcher == NULL ? NULL
-                                       : follow_launcher(launcher, command,
-                                                         &strings, &clean);
-            if (clean && runs_keepalive(program))
-                command = NULL;
-            else if (clean)
-                reason = "removes LD_PRELOAD from the environment, so this has "
-                         "no effect; let it run keepalive, as in "
-                         "'sudo keepalive ... COMMAND'";
-            else
-                reason = judge_elf(fd, path, &status, library);
-        } else if (read_script(fd, &script)) {
-            command = script.list;
-        } else {
-            reason = "is neither an ELF file nor a script with #!, so that "
-                     "the library may have no effect; look with "
-                     "'keepalive -p PID'";
-        }
-        close(fd);
-        if (reason != NULL) {
-            snprintf(text, OBSTACLE, "%s %s", path, reason);
-            return true;
-        }
-    }
+    if (walk->off)
+        variable = (struct variable){"KEEPALIVE", "off"};
+    else if (walk->preloaded)
+        variable.name = "";
+    walk->command = follow_launcher(launcher, walk->command, &variable,
+                                    &walk->strings, &clean);
+    if (!clean || loss == NULL)
+        return true;
+    warnx("%s %s, so %s; %s", make_printable(printable, walk->path),
+          launcher->deed == NULL ? "cleans the environment" : launcher->deed,
+          loss,
+          launcher->instead == NULL
+              ? "let it run keepalive, as in 'sudo keepalive ... COMMAND'"
+              : launcher->instead);
     return false;
 }
 
-/* What is wrong with a file that is there but cannot be started. */
-static const char *find_fault(const char *path, int error,
-                              char detail[PATH_MAX])
+/* Looks at a command, and goes on to the one that it runs, if any. False, with
+ * a line, at an obstacle. */
+static bool take_step(struct walk *walk, int fd, const struct stat *status)
 {
-    struct words script;
-    struct elf elf;
-    int fd;
+    const struct launcher *launcher = find_launcher(*walk->command, walk->path);
+    bool is_elf = elf_kind_of(fd) != 0;
+    const char *reason;
+    char printable[PRINTABLE];
 
-    detail[0] = '\0';
-    if (error == EACCES && access(path, X_OK) < 0)
-        return "the file has no execute permission";
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return NULL;
-    if (elf_kind_of(fd) != 0) {
-        if (read_elf_header(fd, &elf))
-            find_elf_loader(fd, &elf, detail);
-    } else if (read_script(fd, &script)) {
-        snprintf(detail, PATH_MAX, "%s", script.list[0]);
+    if (launcher != NULL && (is_elf || launcher->deed != NULL)) {
+        if (runs_keepalive(walk->command + 1)) {
+            walk->command = NULL;
+            return true;
+        }
+        if (!pass_launcher(walk, launcher))
+            return false;
+    } else {
+        /* execvp(3) has sh run a file that is neither. */
+        walk->command = !is_elf && read_script(fd, &walk->script)
+                            ? walk->script.list
+                            : NULL;
     }
-    close(fd);
-    if (detail[0] == '\0' || access(detail, X_OK) == 0)
-        return NULL;
-    return detail[strlen(detail) - 1] == '\r'
-               ? "a carriage return follows its interpreter (dos2unix helps):"
-               : "its interpreter cannot be run:";
+    reason = is_elf ? judge_elf(walk, fd, status) : NULL;
+    if (reason != NULL)
+        warnx("%s %s; set its sockets with 'keepalive -p PID', or its "
+              "cgroup's with 'keepalive --cgroup'",
+              make_printable(printable, walk->path), reason);
+    return reason == NULL;
 }
 
-void warn_not_started(const char *name, int error)
+bool is_in_reach(char *const command[], const struct library *library,
+                 const struct wanted *wanted)
 {
-    char path[PATH_MAX];
-    char detail[PATH_MAX];
-    struct stat status;
-    char printable[PRINTABLE];
-    const char *fault = NULL;
+    struct walk walk = {.library = library,
+                        .off = wanted->values[KEEPALIVE_SWITCH] == 0,
+                        .values = wanted->force,
+                        .preloaded = is_preloaded(library),
+                        .command = command};
+    bool passed = true;
 
-    if ((error == ENOENT || error == EACCES) &&
-        (strchr(name, '/') != NULL || find_in_path(name, path))) {
-        if (strchr(name, '/') != NULL)
-            snprintf(path, sizeof(path), "%s", name);
-        if (stat(path, &status) == 0 && S_ISREG(status.st_mode))
-            fault = find_fault(path, error, detail);
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        if (i != KEEPALIVE_SWITCH && wanted->values[i] != NO_VALUE)
+            walk.values = true;
+    for (int i = 0; i < SCRIPTS && walk.command != NULL && passed; i++) {
+        struct stat status;
+        int fd = open_program(*walk.command, walk.path, &status);
+
+        if (fd < 0)
+            break;
+        passed = take_step(&walk, fd, &status);
+        close(fd);
     }
-    if (fault == NULL)
-        warnx("%s: %s", make_printable(printable, name), strerror(error));
-    else
-        warnx("%s: %s%s%s", name, fault, detail[0] != '\0' ? " " : "",
-              make_printable(printable, detail));
+    return passed;
 }
