@@ -182,7 +182,7 @@ $(BUILD)/examples/%: examples/%.c $(BUILD)/how
 exampledir = $(docdir)/examples
 completions = examples/keepalive.bash examples/keepalive.fish \
 	examples/keepalive.zsh
-programs =
+programs = examples/check_keepalive examples/keepalive_textfile
 examples = $(filter-out $(completions) $(programs) examples/packaging, \
 	$(wildcard examples/*))
 installed_library = $(library):644:$(libdir)

@@ -103,7 +103,8 @@ lint:
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability \
 		--inline-suppr -Iinclude src
 	sh tests/layers.sh
-	shellcheck tests/*.sh tests/field/*.sh examples/*.sh examples/*.bash .ci/run
+	shellcheck tests/*.sh tests/field/*.sh examples/*.sh examples/*.bash \
+		$(programs) .ci/run
 	mandoc -T lint -W warning man/*
 
 # The suites that link the sources, with address and undefined-behaviour

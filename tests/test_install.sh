@@ -34,12 +34,15 @@ expect 'what is installed' './usr/bin/keepalive 755
 ./usr/share/doc/keepalive/COPYING 644
 ./usr/share/doc/keepalive/README 644
 @examples
+./usr/share/doc/keepalive/examples/check_keepalive 755
+./usr/share/doc/keepalive/examples/keepalive_textfile 755
 ./usr/share/fish/vendor_completions.d/keepalive.fish 644
 ./usr/share/man/man1/keepalive.1 644
 ./usr/share/man/man7/libkeepalive.7 644
 ./usr/share/zsh/site-functions/_keepalive 644' \
-    "$(cd "$root" && find . -type f -printf '%p %m\n' | LC_ALL=C sort |
-        sed '\,/doc/keepalive/examples/, { s,/[^/]* 644$,, }' | uniq |
+    "$(cd "$root" && find . -type f -printf '%p %m\n' |
+        sed '\,/doc/keepalive/examples/, { s,/[^/]* 644$,, }' |
+        LC_ALL=C sort -u |
         sed 's,.*/doc/keepalive/examples$,@examples,')"
 for file in examples/*; do
     case $file in
