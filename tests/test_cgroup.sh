@@ -1,23 +1,9 @@
 #!/bin/sh
 # test_cgroup.sh - `keepalive --cgroup`: every program of a cgroup
 # SPDX-License-Identifier: MIT
-#
-# All of it in a cgroup of its own, which only processes of this script enter;
-# it is removed at the end, with whatever is still in it. The programs that
-# connect are in a network namespace of their own, too.
 . tests/common.sh
-in_namespace -n -m
-need ip setpriv ss
-need_strace
-[ "$(id -u)" = 0 ] || skip 'needs root'
-ip link set lo up
-mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-[ -n "$mount" ] || skip 'no cgroup of version 2 is mounted'
-name=$group_name
-cgroup=$mount/$name
-inner=$cgroup/inner
-mkdir "$cgroup" 2>/dev/null || skip 'no cgroup can be made'
-at_exit='remove_group "$cgroup"'
+. tests/cgroup.sh
+need setpriv ss
 
 # What a killed run has left goes, and nothing else.
 (exit 0) &
@@ -31,11 +17,6 @@ remove_dead_groups "$mount"
 expect 'a cgroup of a run that was killed' 'gone with its process' \
     "$([ -d "$dead" ] || kill $sleeper 2>/dev/null || echo gone with its process)"
 [ -d "$cgroup" ] || fail 'the cgroup of a run that lives is removed'
-mkdir "$inner"
-case $("$COMMAND" -t 222 --cgroup "$cgroup" 2>&1) in
-*'does not permit bpf'* | *CAP_*) skip 'bpf(2) is not permitted' ;;
-esac
-"$COMMAND" --off --cgroup "$cgroup"
 
 flags='-t 222 -i 33 -c 11 -u 44'
 ours='KEEPALIVE=1 KEEPCNT=11 KEEPIDLE=222 KEEPINTVL=33 KEEPTIMEOUT=44000'
@@ -45,73 +26,42 @@ none=$(for value in probes time intvl; do
 done | xargs printf 'KEEPALIVE=0 KEEPCNT=%s KEEPIDLE=%s KEEPINTVL=%s')
 both() { printf 'client: %s\naccepted: %s' "$1" "$1"; }
 
-# inside CGROUP COMMAND...
-inside() {
-    # shellcheck disable=SC2016
-    sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$@"
-}
-head='keepalive idle interval count timeout cgroup'
-# These columns of a table, and all that is none; the blanks squeezed
-columns() {
-    tr -s ' ' | awk -v head="$head" '
-        $1 == "keepalive" { fields = NF
-            for (i = 1; i <= NF; i++) kept[i] = index(" " head " ", " " $i " ") }
-        NF == fields { line = ""
-            for (i = 1; i <= NF; i++) if (kept[i]) line = line " " $i
-            $0 = substr(line, 2) }
-        { print }'
-}
-# said FLAGS...: what the command says, and its status
-said() {
-    status=0
-    "$COMMAND" "$@" >"$tmp/said" 2>&1 || status=$?
-    columns <"$tmp/said"
-    echo "status $status"
-}
-attached() { "$tmp/attach" list "${1:-$cgroup}"; }
-
 # The programs: dynamic, static, of musl where its compiler is there
 flavours=
-for compiler in "${CC:-cc}" "${CC:-cc} -static" 'musl-gcc -static'; do
+for compiler in 'musl-gcc -static' "${CC:-cc}" "${CC:-cc} -static"; do
     command -v "${compiler%% *}" >/dev/null || continue
-    flavour=$(echo "$compiler" | tr ' ' '_')
-    # shellcheck disable=SC2086
-    $compiler -std=c11 -D_GNU_SOURCE -Iinclude -o "$tmp/$flavour" \
-        tests/traffic.c || fail "$compiler tests/traffic.c"
-    flavours="$flavours $flavour"
+    flavour "$compiler"
+    flavours="$flavours ${traffic##*/}"
 done
-${CC:-cc} -std=c11 -D_GNU_SOURCE -iquote src/command -Iinclude \
-    -o "$tmp/attach" tests/attach.c ||
-    fail 'tests/attach.c'
-traffic=$tmp/$(echo "${CC:-cc}" | tr ' ' '_')_-static
 
 expect 'nothing at first' "nothing is in force in $cgroup
 status 1" "$(said --cgroup "$cgroup")"
 expect 'nothing to take away' 'status 0' "$(said --off --cgroup "$cgroup")"
 
 # A listener from before
-mkfifo "$tmp/fifo"
-inside "$cgroup" "$traffic" listener <"$tmp/fifo" >"$tmp/listener" &
-listener=$!
-exec 3>"$tmp/fifo"
-wait_until grep -qs ready "$tmp/listener" || fail 'the listener is not ready'
+starts "$traffic" listener "$tmp/listener"
 
 # The name is a directory, or a path below the mount.
 # shellcheck disable=SC2086
 expect 'set' "$head
 on 222 33 11 44 $cgroup
-status 0" "$(said $flags --cgroup "$name")"
+status 0" "$(said $flags --cgroup "${cgroup#"$mount"/}")"
 expect 'shown' "$head
 on 222 33 11 44 $cgroup
 status 0" "$(said --cgroup "$cgroup")"
-expect 'the trial leaves nothing' inner "$(basename "$cgroup"/*/)"
-echo >&3
-wait "$listener"
+expect 'the trial leaves nothing' 'cgroup inner' \
+    "$(cd "$outer" && echo */ cgroup/*/ | sed 's,cgroup/i,i,; s,/,,g')"
+goes_on
 expect 'a listener from before' "ready
 $(both "$ours")" "$(cat "$tmp/listener")"
 for flavour in $flavours; do
     expect "$flavour" "$(both "$ours")
 $(both "$ours")" "$(inside "$cgroup" "$tmp/$flavour" connections)"
+    expect "$flavour, which only asks for keepalive" "$(both "$ours")" \
+        "$(inside "$cgroup" "$tmp/$flavour" asks)"
+    expect "$flavour, an idle time of its own" \
+        "$(both "$(echo "$ours" | sed 's/=222/=60/')")" \
+        "$(inside "$cgroup" "$tmp/$flavour" some)"
     expect "$flavour, its own values before" "$(both "KEEPALIVE=1 $own")" \
         "$(inside "$cgroup" "$tmp/$flavour" before)"
     expect "$flavour, its own values after" "$(both "KEEPALIVE=0 $own")" \
@@ -125,13 +75,7 @@ expect 'the preload inside' "$(both 'KEEPALIVE=1 KEEPCNT=11 KEEPIDLE=77')" \
         "$tmp/${CC:-cc}" connections | head -n 2 | cut -d ' ' -f 1-4)"
 
 # Multipath TCP: the subflows have the timer, and the program does not see it.
-inside "$cgroup" "$traffic" multipath <"$tmp/fifo" >"$tmp/multipath" 2>&1 &
-multipath=$!
-exec 4>"$tmp/fifo"
-has_begun() {
-    grep -qs ready "$tmp/multipath" || ! kill -0 "$multipath" 2>/dev/null
-}
-wait_until has_begun || fail 'Multipath TCP: the program neither says ready nor ends'
+starts "$traffic" multipath "$tmp/multipath"
 if grep -q ready "$tmp/multipath"; then
     expect 'Multipath TCP, what the program sees' "$(both "$none")" \
         "$(head -n 2 "$tmp/multipath")"
@@ -140,9 +84,7 @@ if grep -q ready "$tmp/multipath"; then
 else
     echo 'no Multipath TCP here: left out'
 fi
-echo >&4
-wait "$multipath"
-exec 3>&- 4>&-
+goes_on
 
 # Go, whose programs set values of their own: 15 and 15 seconds
 if command -v go >/dev/null; then
@@ -150,10 +92,10 @@ if command -v go >/dev/null; then
         fail 'tests/traffic.go'
     expect 'Go, no values of its own' "$(both "$ours")" \
         "$(inside "$cgroup" "$tmp/go" plain)"
-    "$COMMAND" --off --cgroup "$cgroup"
+    drop "$cgroup"
     its_own=$(inside "$cgroup" "$tmp/go" default)
     # shellcheck disable=SC2086
-    "$COMMAND" $flags --cgroup "$cgroup" >"$tmp/out"
+    put $flags --cgroup "$cgroup"
     expect 'Go, its own values' \
         "$(echo "$its_own" | sed 's/TIMEOUT=0/TIMEOUT=44000/')" \
         "$(inside "$cgroup" "$tmp/go" default | sed 's/CNT=11/CNT=9/')"
@@ -175,76 +117,47 @@ done
 if [ -e "$tmp/go" ]; then
     expect 'force, Go' "$(both "$ours")" "$(inside "$cgroup" "$tmp/go" default)"
 fi
-"$COMMAND" --force -t 222 --cgroup "$cgroup" >"$tmp/out"
+put --force -t 222 --cgroup "$cgroup"
 expect 'force, what is not given' \
     "$(both 'KEEPALIVE=1 KEEPCNT=5 KEEPIDLE=222 KEEPINTVL=6 KEEPTIMEOUT=7000')" \
     "$(inside "$cgroup" "$traffic" after)"
 expect 'without force the second program goes' '1' \
     "$("$COMMAND" -t 222 --cgroup "$cgroup" >"$tmp/out"; attached | wc -l)"
 
-# Two cgroups, one in the other: the nearest counts, unless one above has force.
-"$COMMAND" -t 99 -c 7 --cgroup "$inner" >"$tmp/out"
-expect 'the nearest' "$head
-on 99 - 7 - $inner
-status 0" "$(said --cgroup "$inner")"
-expect 'its connections' 'client: KEEPALIVE=1 KEEPCNT=7 KEEPIDLE=99' \
-    "$(inside "$inner" "$traffic" connections | head -n 1 | cut -d' ' -f 1-4)"
-"$COMMAND" --force -t 222 --cgroup "$cgroup" >"$tmp/out"
-expect 'force above' "$head
-- - - 7 - $inner
-force 222 - - - $cgroup
-status 0" "$(said --cgroup "$inner")"
-expect 'its connections' 'client: KEEPALIVE=1 KEEPCNT=7 KEEPIDLE=222' \
-    "$(inside "$inner" "$traffic" connections | head -n 1 | cut -d' ' -f 1-4)"
-before=$(attached "$inner")
-# Nobody reads the reason: what was there is back all the same.
-(trap - PIPE; "$COMMAND" -t 98 --cgroup "$inner" 2>&1; echo $? >"$tmp/status") | :
-expect 'refused, and nobody is told' "$before" "$(attached "$inner")"
-expect 'what would not count is refused' "keepalive: $inner: a connection that \
-was tried there has KEEPIDLE=222, perhaps by --force for a cgroup above; \
-nothing was changed
-status 125" "$(said -t 98 --cgroup "$inner")"
-expect 'and what was there is back' "$before" "$(attached "$inner")"
-expect 'off, but not above' "keepalive: $inner: nothing of its own is in force, \
-but what is set in $cgroup still is
-status 2" "$(said --off --cgroup "$inner")"
-expect 'it comes from above' "$head
-force 222 - - - $cgroup
-status 0" "$(said --cgroup "$inner")"
-expect 'off' 'status 0' "$(said --off --cgroup "$cgroup")"
-expect 'nothing is left' '' "$(attached)$(attached "$inner")"
-expect 'off counts for new connections' "$(both "$none KEEPTIMEOUT=0")" \
-    "$(inside "$cgroup" "$traffic" connections | head -n 2)"
-
 # The command may itself have the library.
 expect 'with the library' 'status 0' "$(KEEPIDLE=60 LD_PRELOAD=$LIBKEEPALIVE \
     said -t 222 --cgroup "$inner" | tail -n 1)"
-"$COMMAND" --off --cgroup "$inner"
+drop "$inner"
 # A signal takes effect when all is done, and nothing else is left.
 "$COMMAND" -t 222 --cgroup "$inner" >"$tmp/out" 2>&1 &
 setter=$!
 for _ in $(seq 2000); do
-    [ ! -d "$inner/keepalive-trial" ] || break
+    [ ! -d "$cgroup/keepalive-trial" ] || break
 done
 kill -QUIT "$setter"
 wait "$setter"
-expect 'a signal: no trial is left' '' "$(ls -d "$inner"/*/ 2>/dev/null)"
-"$COMMAND" --off --cgroup "$inner"
-# Others can lock the directory, but not for ever.
-flock "$inner" sleep 1 &
+expect 'a signal: no trial is left' "$inner/" "$(ls -d "$cgroup"/*/)"
+drop "$inner"
+# Anybody can lock the directory; it does not matter. A run that has not ended
+# is waited for.
+flock "$inner" sleep 100 &
+holder=$!
+flock /run/keepalive.lock sleep 1 &
 expect 'a lock of others' 'status 0' "$(said -t 222 --cgroup "$inner" | tail -n 1)"
-"$COMMAND" --off --cgroup "$inner"
+kill "$holder"
+expect 'who can open the lock' '600 root' "$(stat -c '%a %U' /run/keepalive.lock)"
+drop "$inner"
 odd=$cgroup/$(printf 'x\033y')
 mkdir "$odd"
-"$COMMAND" -t 222 --cgroup "$cgroup" >"$tmp/out"
+put -t 222 --cgroup "$cgroup"
 expect 'an odd name' "keepalive: $cgroup/x?y: nothing of its own is in force, \
 but what is set in $cgroup still is
 status 2" "$(said --off --cgroup "$odd")"
-"$COMMAND" --off --cgroup "$cgroup"
+drop "$cgroup"
 rmdir "$odd"
 
 # Replaced under load: no connection has neither the old nor the new values.
-"$COMMAND" -t 111 --cgroup "$cgroup" >"$tmp/out"
+put -t 111 --cgroup "$cgroup"
 inside "$cgroup" "$traffic" many 10000 111 222 >"$tmp/many" &
 many=$!
 replaced=0
@@ -271,44 +184,15 @@ for pid in $running; do
     wait "$pid" || fail 'one of several at once'
 done
 expect 'several at once' 1 "$(attached | wc -l)"
-"$COMMAND" --off --cgroup "$cgroup"
-
-# Programs of others stay, also one of the same name.
-"$tmp/attach" beside other "$cgroup"
-"$tmp/attach" beside keepalive "$cgroup"
-others=$(attached)
-expect "others' programs are not ours" "nothing is in force in $cgroup
-status 1" "$(said --cgroup "$cgroup")"
-"$COMMAND" --force -t 222 --cgroup "$cgroup" >"$tmp/out"
-"$COMMAND" --force -t 223 --cgroup "$cgroup" >"$tmp/out"
-expect 'beside them' "$others" "$(attached | head -n 2)"
-expect 'ours, once' 4 "$(attached | wc -l)"
-"$COMMAND" --off --cgroup "$cgroup"
-expect 'they stay' "$others" "$(attached)"
-
-# What a version with fewer options, or with more, has left there is ours.
-for options in 2 12; do
-    "$tmp/attach" record $options "$inner"
-    expect "a record of $options options" "$head
-on 99 - - - $inner" "$("$COMMAND" --cgroup "$inner" 2>&1 | columns |
-        grep -v '^keepalive:')"
-    expect "a record of $options options is replaced" 1 \
-        "$("$COMMAND" -t 98 --cgroup "$inner" >"$tmp/out"; attached "$inner" |
-        wc -l)"
-    "$tmp/attach" record $options "$cgroup"
-    "$COMMAND" --off --cgroup "$inner" 2>"$tmp/err"
-    expect "a record of $options options is removed" 'status 0' \
-        "$(said --off --cgroup "$cgroup")"
-done
+drop "$cgroup"
 
 # Each call of bpf(2) refused in turn: nothing has changed, and it is said.
-"$COMMAND" -t 111 --cgroup "$inner" >"$tmp/out"
+put -t 111 --cgroup "$inner"
 strace -f -o "$tmp/trace" -e trace=bpf "$COMMAND" -f -t 222 --cgroup "$inner" \
     >"$tmp/out"
 calls=$(grep -c 'bpf(' "$tmp/trace")
-first=$(grep 'bpf(' "$tmp/trace" | grep -n -m 1 BPF_PROG_LOAD | cut -d : -f 1)
 [ "$calls" -gt 8 ] || fail "only $calls calls of bpf(2)"
-"$COMMAND" -t 111 --cgroup "$inner" >"$tmp/out"
+put -t 111 --cgroup "$inner"
 before=$(attached "$inner" | wc -l)
 for call in $(seq "$calls"); do
     strace -o "$tmp/trace" -e trace=bpf -e inject="bpf:error=EPERM:when=$call" \
@@ -334,6 +218,9 @@ E2BIG this kernel is older than Linux 5.9, or was built without CONFIG_CGROUP_BP
 ENOMEM Cannot allocate memory
 END
 # A program that the kernel does not load: its reasons, where they are wanted
+strace -o "$tmp/trace" -e trace=bpf "$COMMAND" -t 111 --cgroup "$inner" \
+    >"$tmp/out"
+first=$(grep 'bpf(' "$tmp/trace" | grep -n -m 1 BPF_PROG_LOAD | cut -d : -f 1)
 expect 'the log of the verifier' 1 "$(KEEPALIVE_VERIFIER=1 \
     refused "bpf:error=EINVAL:when=$first" | grep -c '^processed [0-9]* insns')"
 expect 'a kernel that does not set the options' "keepalive: $inner: a \
@@ -345,22 +232,12 @@ tried there: Address already in use; nothing was changed
 status 125" "$(refused bind:error=EADDRINUSE)"
 expect 'what was there is back' '111' "$("$COMMAND" --cgroup "$inner" |
     awk 'NR == 2 { print $2 }')"
-mkdir "$inner/keepalive-trial"
-"$COMMAND" -t 112 --cgroup "$inner" >"$tmp/out" || fail 'a trial was left over'
-[ ! -d "$inner/keepalive-trial" ] || fail 'the trial is still there'
-"$COMMAND" --off --cgroup "$inner"
+mkdir "$cgroup/keepalive-trial" "$inner/keepalive-trial"
+put -t 112 --cgroup "$inner"
+expect 'trials that were left over' "$inner/" "$(ls -d "$cgroup"/*/ "$inner"/*/ \
+    2>/dev/null)"
+drop "$inner"
 rmdir "$inner"
-
-# A program beside which no other can stand, at the cgroup or above it
-mkdir "$inner"
-"$tmp/attach" alone lonely "$inner"
-mkdir "$inner/deeper"
-for at in "$inner" "$inner/deeper"; do
-    expect "a program that stands alone, from $at" "keepalive: $at: another \
-program is attached to $inner and lets none stand beside it
-status 125" "$(said -t 222 --cgroup "$at")"
-done
-rmdir "$inner/deeper"
 
 # No right
 while read -r capability word; do
@@ -383,7 +260,7 @@ and there is none of that name below $mount
 status 125" "$(said -t 1 --cgroup "$other")"
 done
 # These would be the whole machine, so nothing is set here.
-for other in '' . / .. "$name/.."; do
+for other in '' . / .. "${outer##*/}/.."; do
     expect "not the whole machine: '$other'" "keepalive: '$other' is not a cgroup \
 of version 2, and there is none of that name below $mount
 status 125" "$(cd "$tmp" && said --cgroup "$other")"
@@ -400,10 +277,11 @@ while IFS='|' read -r words reason; do
 status 125" "$(said --cgroup "$cgroup" $words)"
 done <<'END'
 --off -t 5|--off cannot be used with --idle
--q|--quiet cannot be used with --cgroup
+--off -f -c 5|--off cannot be used with --count
+-q -j|--quiet cannot be used with --json
 word|--cgroup: unexpected argument 'word'
 END
-expect 'nothing of ours is left' "$others" "$(attached)"
+expect 'nothing is left' '' "$(attached)"
 
 # The command line of the DaemonSet, on this cgroup; the process whose cgroup
 # namespace it enters is this one.

@@ -101,7 +101,7 @@ done <<'END'
 -a -m -o|--off cannot be used with --missing
 -a -p 1|--all cannot be used with -p
 -m -t 5|--missing needs -p or -a
---json|--json needs -p or -a or --global
+--json|--json needs -p or -a or --global or --cgroup
 -g status -p|--global cannot be used with -p
 -Z|invalid option -- 'Z'
 --nonsense|unrecognized option '--nonsense'

@@ -3,15 +3,22 @@
  * SPDX-License-Identifier: MIT
  *
  *     traffic connections     both ends of a connection over IPv4 and IPv6
- *     traffic listener        prints "ready" when it listens, reads a line, and
- *                             then is the same over IPv4
- *     traffic before          the same, the client has set its own values
- * before it connects, and the listener before it listens traffic after the
- * same, both ends set their own when connected traffic others          sockets
- * that are not TCP, with keepalive set traffic multipath       both ends of a
- * connection of Multipath TCP, then waits for a line traffic many COUNT A B
- * COUNT connections: how many ends have an idle time of A, how many of B, how
- * many neither
+ *     traffic listener        prints "ready" when it listens, reads a line,
+ *                             and then is the same over IPv4
+ *     traffic asks            the same, and both have only switched keepalive
+ *                             on: the client before it connects, the listener
+ *                             before it listens
+ *     traffic some            the same, and both have an idle time of 60
+ *     traffic before          the same, with values of their own for all
+ *     traffic after           the same, both ends set their own when connected
+ *     traffic open            prints "ready" when connected, reads a line, and
+ *                             sets its own values on the client, with a length
+ *                             of 8192 bytes, and the listener
+ *     traffic others          sockets that are not TCP, with keepalive set
+ *     traffic multipath       both ends of a connection of Multipath TCP, then
+ *                             waits for a line
+ *     traffic many COUNT A B  COUNT connections: how many ends have an idle
+ *                             time of A, how many of B, how many neither
  *
  * Values are printed as by probe.c. A static program can be made of it.
  */
@@ -37,15 +44,21 @@ static void print_values(const char *label, int fd)
     putchar('\n');
 }
 
-static void set_own(int fd, int on)
+/* Sets an option, of so many bytes. */
+static void set_option(int fd, int row, int value, size_t length)
 {
-    for (int i = 0; i < OPTIONS; i++) {
-        int value = i == KEEPALIVE_SWITCH ? on : contract[i].own;
+    const struct keepalive_option *option = &contract[row].option;
+    int values[2048] = {value};
 
-        if (setsockopt(fd, contract[i].option.level, contract[i].option.option,
-                       &value, sizeof(value)) < 0)
-            perror(contract[i].option.variable);
-    }
+    if (setsockopt(fd, option->level, option->option, values,
+                   (socklen_t)length) < 0)
+        perror(option->variable);
+}
+
+static void set_own(int fd, int on, size_t length)
+{
+    for (int i = 0; i < OPTIONS; i++)
+        set_option(fd, i, i == KEEPALIVE_SWITCH ? on : contract[i].own, length);
 }
 
 struct ends {
@@ -109,6 +122,21 @@ static void wait_for_line(void)
     getchar();
 }
 
+/* What the program sets before there is a connection. */
+static void set_before(const struct ends *ends, const char *what)
+{
+    const int fds[] = {ends->listener, ends->client};
+
+    for (int i = 0; i < 2; i++) {
+        if (strcmp(what, "asks") == 0 || strcmp(what, "some") == 0)
+            set_option(fds[i], KEEPALIVE_SWITCH, 1, sizeof(int));
+        if (strcmp(what, "some") == 0)
+            set_option(fds[i], KEEPALIVE_IDLE, 60, sizeof(int));
+        if (strcmp(what, "before") == 0)
+            set_own(fds[i], 1, sizeof(int));
+    }
+}
+
 static void make_many(long count, int a, int b)
 {
     struct linger reset = {1, 0}; /* no connection is left in TIME_WAIT */
@@ -162,17 +190,20 @@ int main(int argc, char *argv[])
         return 0;
     }
     make_listener(&ends, AF_INET, multipath ? IPPROTO_MPTCP : 0);
-    if (strcmp(what, "before") == 0) {
-        set_own(ends.listener, 1);
-        set_own(ends.client, 1);
-    }
+    set_before(&ends, what);
     start_listener(&ends);
     if (strcmp(what, "listener") == 0)
         wait_for_line();
     connect_ends(&ends);
     if (strcmp(what, "after") == 0) {
-        set_own(ends.client, 0);
-        set_own(ends.accepted, 0);
+        set_own(ends.client, 0, sizeof(int));
+        set_own(ends.accepted, 0, sizeof(int));
+    }
+    if (strcmp(what, "open") == 0) {
+        wait_for_line();
+        set_own(ends.client, 1, 8192);
+        set_own(ends.listener, 1, sizeof(int));
+        print_values("listener", ends.listener);
     }
     print_ends(&ends);
     if (multipath)

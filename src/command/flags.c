@@ -59,10 +59,10 @@ static const struct flag {
     {NONE, 'm', "missing", NULL, "only connections without keepalive", SOCKETS},
     {NONE, 'n', "dry-run", NULL, "say what would be set", SOCKETS},
     {NONE, 'g', "global", "on|off|status", "the whole machine", MACHINE},
-    {NONE, 'G', "cgroup", "DIR", "every program of a cgroup", CGROUP},
-    {NONE, 'j', "json", NULL, "print JSON", SOCKETS | MACHINE},
+    {NONE, 'G', "cgroup", "DIR|self", "every program of a cgroup", CGROUP},
+    {NONE, 'j', "json", NULL, "print JSON", SOCKETS | MACHINE | CGROUP},
     {NONE, 'q', "quiet", NULL, "no warning if the command is out of reach",
-     RUN | MACHINE},
+     RUN | MACHINE | CGROUP},
     {NONE, 'h', "help", NULL, "print this", ANY},
     {NONE, 'V', "version", NULL, "print the version", ANY},
 };
@@ -195,7 +195,7 @@ void print_help(void)
     puts("usage: keepalive [FLAG...] COMMAND [ARGUMENT...]\n"
          "       keepalive [FLAG...] -p PID|NAME... | -a\n"
          "       keepalive --global on|off|status\n"
-         "       keepalive [FLAG...] --cgroup DIR\n"
+         "       keepalive [FLAG...] --cgroup DIR|self\n"
          "Runs a command with TCP keepalive, or shows, and with values sets, "
          "that of the\nsockets of running processes.\n");
     for (int i = 0; i < FLAGS; i++) {
@@ -252,8 +252,12 @@ static bool check_flag(const struct request *request, const struct flag *flag)
         warnx("--%s cannot be used with %s", flag->name,
               find_mode(request)->name);
     else if (off && flag->letter != 'o' &&
+             (flag->letter != 'f' || request->mode != CGROUP) &&
              (flag->row != NONE || flag->letter == 'm'))
         warnx("--off cannot be used with --%s", flag->name);
+    else if (flag->letter == 'q' && request->mode == CGROUP &&
+             request->given['j'] != NULL)
+        warnx("--quiet cannot be used with --json");
     else if (request->given['p'] != NULL && flag->letter == 'a')
         warnx("--all cannot be used with -p");
     else

@@ -42,7 +42,7 @@ static int answer_request(const struct request *request)
                               given['j'] != NULL);
     case CGROUP:
 #ifdef KEEPALIVE_CGROUP
-        return switch_cgroup(given['G'], &request->wanted);
+        return switch_cgroup(request);
 #else
         warnx("--cgroup was left out of this build, whose kernel headers are "
               "older than Linux 5.6 or missing");

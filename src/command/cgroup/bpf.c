@@ -48,9 +48,9 @@ static struct record make_record(const struct wanted *wanted)
     struct record record;
 
     memset(&record, 0, sizeof(record));
-    strcpy(record.owner, OWNER);
+    memcpy(record.owner, OWNER, sizeof(OWNER));
     record.force = wanted->force;
-    record.rule = RULE_1_1;
+    record.rule = RULE;
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         if (wanted->values[i] != NO_VALUE) {
             record.values[record.count].level = keepalive_options[i].level;
@@ -263,21 +263,36 @@ bool find_programs(int cgroup, int programs[PROGRAMS])
     return done;
 }
 
+/*
+ * A guard without a setter would keep programs from what nobody sets. So the
+ * setter comes first, and goes last.
+ */
 bool put_programs(int cgroup, const int new[PROGRAMS], const int old[PROGRAMS])
 {
-    for (int i = 0; i < PROGRAMS; i++)
-        if (!put_program(cgroup, i, new[i], old[i])) {
-            int error = errno;
+    int first = new[GUARD] < 0 ? GUARD : SETTER;
+    int second = first == GUARD ? SETTER : GUARD;
+    int error;
 
-            while (--i >= 0)
-                put_program(cgroup, i, old[i], new[i]);
-            errno = error;
-            return false;
-        }
-    return true;
+    if (!put_program(cgroup, first, new[first], old[first]))
+        return false;
+    if (put_program(cgroup, second, new[second], old[second]))
+        return true;
+    error = errno;
+    put_program(cgroup, first, old[first], new[first]);
+    errno = error;
+    return false;
 }
 
-bool allows_others(const struct list *list)
+bool name_program(uint32_t id, char name[PROGRAM_NAME])
 {
-    return list->count == 0 || (list->attach_flags & BPF_F_ALLOW_MULTI) != 0;
+    struct bpf_prog_info info = {.id = id};
+    union bpf_attr by_id = {.prog_id = id};
+    int program = bpf(BPF_PROG_GET_FD_BY_ID, &by_id, UP_TO(prog_id));
+    bool done = program >= 0 && get_info(program, &info, sizeof(info));
+
+    if (done)
+        memcpy(name, info.name, PROGRAM_NAME);
+    if (program >= 0)
+        close(program);
+    return done;
 }

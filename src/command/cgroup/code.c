@@ -12,6 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+const int usual_values[KEEPALIVE_OPTIONS] = {
+    [KEEPALIVE_COUNT] = 9, [KEEPALIVE_IDLE] = 7200, [KEEPALIVE_INTERVAL] = 75};
+
 struct code {
     struct bpf_insn list[256];
     unsigned length;
@@ -54,6 +57,14 @@ static void exit_unless(struct code *code, int reg, int one, int other)
     land(code, is_other);
 }
 
+static void exit_if(struct code *code, int reg, int number)
+{
+    unsigned other = add_jump(code, BPF_JNE, reg, number);
+
+    add_exit(code);
+    land(code, other);
+}
+
 /* A program reads nothing of its map, but is recognised by it. */
 static void add_map(struct code *code, int map)
 {
@@ -63,8 +74,23 @@ static void add_map(struct code *code, int map)
     add(code, halves[1]);
 }
 
-/* Where the setter has its context, and a value on its stack. */
-enum { CONTEXT = BPF_REG_6, VALUE = -4 };
+/* What the setter keeps over calls, and where it has a value on its stack. */
+enum { CONTEXT = BPF_REG_6, ON = BPF_REG_7, GIVEN = BPF_REG_8, VALUE = -4 };
+
+/*
+ * The reply of an event, which its programs share and which means nothing at
+ * these two: by it those of nested cgroups, which run from the nearest on, tell
+ * which values they gave, a bit for each row of keepalive_options. That of
+ * KEEPALIVE_SWITCH says that keepalive was off; all of them exempt. Programs of
+ * others may write there, so it counts only with this mark above the bits.
+ */
+enum { MARK = 0x4b41, EVERYTHING = 0xffff };
+#define BITS 16
+
+_Static_assert(KEEPALIVE_SWITCH == 0 && KEEPALIVE_COUNT == 1 &&
+                   KEEPALIVE_IDLE == 2 && KEEPALIVE_INTERVAL == 3 &&
+                   KEEPALIVE_TIMEOUT == 4 && KEEPALIVE_OPTIONS < BITS,
+               "programs of other versions know the bits: new rows come last");
 
 /* Calls getsockopt(2) or setsockopt(2) with the value on the stack. */
 static void add_call(struct code *code, int function, int row)
@@ -78,40 +104,132 @@ static void add_call(struct code *code, int function, int row)
     add(code, BPF_EMIT_CALL(function));
 }
 
+static void add_set(struct code *code, int row, int value)
+{
+    add(code, BPF_ST_MEM(BPF_W, BPF_REG_10, VALUE, value));
+    add_call(code, BPF_FUNC_setsockopt, row);
+}
+
+/* Reads which values nearer cgroups gave, and whether keepalive is on. */
+static void add_start(struct code *code, bool force)
+{
+    unsigned marked;
+    unsigned nearer;
+
+    add(code, BPF_LDX_MEM(BPF_W, GIVEN, CONTEXT,
+                          offsetof(struct bpf_sock_ops, reply)));
+    add(code, BPF_MOV64_REG(BPF_REG_1, GIVEN));
+    add(code, BPF_ALU64_IMM(BPF_RSH, BPF_REG_1, BITS));
+    marked = add_jump(code, BPF_JEQ, BPF_REG_1, MARK);
+    add(code, BPF_MOV64_IMM(GIVEN, MARK << BITS));
+    land(code, marked);
+    add_call(code, BPF_FUNC_getsockopt, KEEPALIVE_SWITCH);
+    if (!force) {
+        exit_unless(code, BPF_REG_0, 0, 0);
+        exit_if(code, GIVEN, MARK << BITS | EVERYTHING);
+    }
+    add(code, BPF_MOV64_IMM(ON, 0));
+    nearer = add_jump(code, BPF_JSET, GIVEN, 1 << KEEPALIVE_SWITCH);
+    add(code, BPF_LDX_MEM(BPF_W, ON, BPF_REG_10, VALUE));
+    land(code, nearer);
+}
+
+/*
+ * Sets a value that no nearer cgroup gave: where keepalive was off, and where
+ * the socket still has the system's. A timeout of its own stays in any case.
+ */
+static void add_value(struct code *code, int row, int value, int system)
+{
+    unsigned given = add_jump(code, BPF_JSET, GIVEN, 1 << row);
+    unsigned off =
+        add_jump(code, BPF_JEQ, ON, row == KEEPALIVE_TIMEOUT ? -1 : 0);
+    unsigned refused;
+    unsigned usual;
+    unsigned own;
+
+    add_call(code, BPF_FUNC_getsockopt, row);
+    refused = add_jump(code, BPF_JNE, BPF_REG_0, 0);
+    add(code, BPF_LDX_MEM(BPF_W, BPF_REG_1, BPF_REG_10, VALUE));
+    usual = add_jump(code, BPF_JEQ, BPF_REG_1, usual_values[row]);
+    own = add_jump(code, BPF_JNE, BPF_REG_1, system);
+    land(code, off);
+    land(code, usual);
+    add_set(code, row, value);
+    land(code, refused);
+    land(code, own);
+    land(code, given);
+}
+
 /*
  * Sets the values on a connection that is being opened, and on one that has
  * been accepted. Not on a listening socket: what that passes on would outlive
- * the program, and could not be told from the listener's own settings. A
- * connection with keepalive on is left alone, without force, and so is one of
- * which that cannot be known.
+ * the program, and could not be told from the listener's own settings. One of
+ * which it cannot be known whether keepalive is on is left alone, without
+ * force.
  */
-static void write_setter(struct code *code, const struct wanted *wanted)
+static void write_setter(struct code *code, const struct wanted *wanted,
+                         const int system[KEEPALIVE_OPTIONS])
 {
+    const int *values = wanted->values;
+    int bits = 0;
+
     add(code, BPF_MOV64_REG(CONTEXT, BPF_REG_1));
     add(code, BPF_LDX_MEM(BPF_W, BPF_REG_2, CONTEXT,
                           offsetof(struct bpf_sock_ops, op)));
     exit_unless(code, BPF_REG_2, BPF_SOCK_OPS_TCP_CONNECT_CB,
                 BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB);
-    if (!wanted->force) {
-        add_call(code, BPF_FUNC_getsockopt, KEEPALIVE_SWITCH);
-        exit_unless(code, BPF_REG_0, 0, 0);
-        add(code, BPF_LDX_MEM(BPF_W, BPF_REG_1, BPF_REG_10, VALUE));
-        exit_unless(code, BPF_REG_1, 0, 0);
+    add_start(code, wanted->force);
+    if (values[KEEPALIVE_SWITCH] == 0) {
+        bits = EVERYTHING;
+    } else {
+        unsigned on;
+
+        add_set(code, KEEPALIVE_SWITCH, 1);
+        on = add_jump(code, BPF_JNE, ON, 0);
+        add(code, BPF_ALU64_IMM(BPF_OR, GIVEN, 1 << KEEPALIVE_SWITCH));
+        land(code, on);
     }
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        if (wanted->values[i] != NO_VALUE) {
-            add(code, BPF_ST_MEM(BPF_W, BPF_REG_10, VALUE, wanted->values[i]));
-            add_call(code, BPF_FUNC_setsockopt, i);
-        }
+    for (int row = KEEPALIVE_SWITCH + 1; row < KEEPALIVE_OPTIONS; row++) {
+        if (values[row] == NO_VALUE)
+            continue;
+        bits |= 1 << row;
+        if (wanted->force)
+            add_set(code, row, values[row]);
+        else
+            add_value(code, row, values[row], system[row]);
+    }
+    add(code, BPF_ALU64_IMM(BPF_OR, GIVEN, bits));
+    add(code, BPF_STX_MEM(BPF_W, CONTEXT, GIVEN,
+                          offsetof(struct bpf_sock_ops, reply)));
 }
 
-/*
- * Makes a setsockopt(2) for one of the options on a TCP socket succeed without
- * effect: that is what a length of -1 stands for.
- */
-static void write_guard(struct code *code, const struct wanted *wanted)
+/* What the guard keeps of a call. */
+enum { SOCKET = BPF_REG_6, LEVEL = BPF_REG_7, OPTION = BPF_REG_8 };
+
+/* Exits where keepalive is being switched on, or the value cannot be read. */
+static void exit_if_on(struct code *code)
 {
-    enum { SOCKET = BPF_REG_2, LEVEL = BPF_REG_3, OPTION = BPF_REG_4 };
+    unsigned readable;
+
+    add(code, BPF_LDX_MEM(BPF_DW, BPF_REG_2, BPF_REG_1,
+                          offsetof(struct bpf_sockopt, optval)));
+    add(code, BPF_LDX_MEM(BPF_DW, BPF_REG_3, BPF_REG_1,
+                          offsetof(struct bpf_sockopt, optval_end)));
+    add(code, BPF_MOV64_REG(BPF_REG_4, BPF_REG_2));
+    add(code, BPF_ALU64_IMM(BPF_ADD, BPF_REG_4, sizeof(int)));
+    add(code, BPF_JMP_REG(BPF_JLE, BPF_REG_4, BPF_REG_3, 0));
+    readable = code->length - 1;
+    add_exit(code);
+    land(code, readable);
+    add(code, BPF_LDX_MEM(BPF_W, BPF_REG_2, BPF_REG_2, 0));
+    exit_unless(code, BPF_REG_2, 0, 0);
+}
+
+/* Leaves the socket's family, level, option and so on to what follows, and
+ * exits where the socket is none that the values are for. */
+static void add_socket(struct code *code)
+{
+    enum { CLOSED = 7, LISTENING = 10 }; /* the kernel's tcp_states.h */
 
     add(code, BPF_LDX_MEM(BPF_DW, SOCKET, BPF_REG_1,
                           offsetof(struct bpf_sockopt, sk)));
@@ -124,11 +242,38 @@ static void write_guard(struct code *code, const struct wanted *wanted)
     add(code, BPF_LDX_MEM(BPF_W, BPF_REG_3, SOCKET,
                           offsetof(struct bpf_sock, protocol)));
     exit_unless(code, BPF_REG_3, IPPROTO_TCP, IPPROTO_MPTCP);
+    add(code, BPF_LDX_MEM(BPF_W, BPF_REG_3, SOCKET,
+                          offsetof(struct bpf_sock, state)));
+    exit_if(code, BPF_REG_3, CLOSED);
+    exit_if(code, BPF_REG_3, LISTENING);
+}
+
+/*
+ * Makes a setsockopt(2) for one of the options on a connection succeed without
+ * effect: that is what a length of -1 stands for. What cannot hurt takes
+ * effect: SO_KEEPALIVE on, and whatever is set before a socket is connected or
+ * while it listens, since the setter comes later. A length of 0 leaves a value
+ * that is longer than a page to the kernel, which from 5.8 to 6.3 would refuse
+ * it otherwise, whatever it is: EFAULT.
+ */
+static void write_guard(struct code *code, const struct wanted *wanted,
+                        const int system[KEEPALIVE_OPTIONS])
+{
+    enum { PAGE = 4096 }; /* the least that there is */
+    size_t length = offsetof(struct bpf_sockopt, optlen);
+    unsigned is_short;
+
+    (void)system;
+    add(code, BPF_LDX_MEM(BPF_W, BPF_REG_2, BPF_REG_1, length));
+    is_short = add_jump(code, BPF_JLE, BPF_REG_2, PAGE);
+    add(code, BPF_MOV64_IMM(BPF_REG_2, 0));
+    add(code, BPF_STX_MEM(BPF_W, BPF_REG_1, BPF_REG_2, length));
+    land(code, is_short);
+    add_socket(code);
     add(code, BPF_LDX_MEM(BPF_W, LEVEL, BPF_REG_1,
                           offsetof(struct bpf_sockopt, level)));
     add(code, BPF_LDX_MEM(BPF_W, OPTION, BPF_REG_1,
                           offsetof(struct bpf_sockopt, optname)));
-    add(code, BPF_MOV64_IMM(BPF_REG_5, -1));
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         if (wanted->values[i] != NO_VALUE) {
             unsigned level =
@@ -136,18 +281,21 @@ static void write_guard(struct code *code, const struct wanted *wanted)
             unsigned option =
                 add_jump(code, BPF_JNE, OPTION, keepalive_options[i].option);
 
-            add(code, BPF_STX_MEM(BPF_W, BPF_REG_1, BPF_REG_5,
-                                  offsetof(struct bpf_sockopt, optlen)));
+            if (i == KEEPALIVE_SWITCH)
+                exit_if_on(code);
+            add(code, BPF_MOV64_IMM(BPF_REG_2, -1));
+            add(code, BPF_STX_MEM(BPF_W, BPF_REG_1, BPF_REG_2, length));
             land(code, level);
             land(code, option);
         }
 }
 
-bool load_programs(int programs[PROGRAMS], const struct wanted *wanted)
+bool load_programs(int programs[PROGRAMS], const struct wanted *wanted,
+                   const int system[KEEPALIVE_OPTIONS])
 {
-    static void (*const write_program[PROGRAMS])(struct code *,
-                                                 const struct wanted *) = {
-        [SETTER] = write_setter, [GUARD] = write_guard};
+    static void (*const write_program[PROGRAMS])(
+        struct code *, const struct wanted *,
+        const int *) = {[SETTER] = write_setter, [GUARD] = write_guard};
     int map = make_map(wanted);
     int error = errno;
     bool done = map >= 0;
@@ -158,7 +306,7 @@ bool load_programs(int programs[PROGRAMS], const struct wanted *wanted)
         programs[i] = ABSENT;
         if (!done || (i == GUARD && !wanted->force))
             continue;
-        write_program[i](&code, wanted);
+        write_program[i](&code, wanted, system);
         add_map(&code, map);
         add_exit(&code);
         programs[i] = load_program(i, code.list, code.length);

@@ -1,15 +1,11 @@
 /*
- * layers.c - what is in force in a cgroup
+ * layers.c - whose programs are run for a cgroup
  * SPDX-License-Identifier: MIT
  */
 #include "cgroup/layers.h"
 
 #include "cgroup/place.h"
-#include "flags.h"
-#include "text.h"
-#include "values.h"
 
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,129 +13,143 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Which cgroup, this one or one above, is it that has the program? */
-static bool find_layer(char path[PATH_MAX], uint32_t id)
+/* The programs of a kind that are attached to the cgroup itself. */
+static bool list_own(const char *path, int kind, struct list *list)
 {
-    for (; kind_of(path) == CGROUP_V2; *strrchr(path, '/') = '\0') {
-        int cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        struct list list = {.count = 0};
-        bool done = list_programs(cgroup, SETTER, false, &list);
-        int error = errno;
-        bool found = false;
+    int cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool done = list_programs(cgroup, kind, false, list);
+    int error = errno;
 
-        for (uint32_t i = 0; i < list.count; i++)
-            found = found || list.ids[i] == id;
-        close(cgroup);
-        errno = error;
-        if (found || !done)
-            return done;
+    close(cgroup);
+    errno = error;
+    return done;
+}
+
+static bool includes(const struct list *list, uint32_t id)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->ids[i] == id)
+            return true;
+    return false;
+}
+
+/* Which cgroup, this one or one above, is it that has the program? */
+static bool find_owner(char path[PATH_MAX], int kind, uint32_t id)
+{
+    for (; is_cgroup(path); *strrchr(path, '/') = '\0') {
+        struct list list = {.count = 0};
+
+        if (!list_own(path, kind, &list))
+            return false;
+        if (includes(&list, id))
+            return true;
     }
     snprintf(path, PATH_MAX, "above"); /* what is mounted here */
     return true;
 }
 
-bool find_layers(const char *path, int cgroup, struct layers *layers)
+/* The layer to which a program belongs: its cgroup's that lacks this kind. */
+static struct layer *find_layer(struct layers *layers, const char *path,
+                                int kind)
 {
-    struct list list;
+    int i = 0;
 
-    if (!list_programs(cgroup, SETTER, true, &list))
-        return false;
-    layers->list = calloc(list.count + 1, sizeof(*layers->list));
-    if (layers->list == NULL)
-        return false;
-    for (uint32_t i = 0; i < list.count; i++) {
-        struct layer *layer = &layers->list[layers->count];
-        int program = open_ours(list.ids[i], &layer->settings);
+    while (i < layers->count && (layers->list[i].has[kind] ||
+                                 strcmp(layers->list[i].path, path) != 0))
+        i++;
+    if (i == layers->count)
+        layers->count++;
+    return &layers->list[i];
+}
+
+/* Adds those of a kind that are ours. */
+static bool add_layers(struct layers *layers, const char *path, int kind,
+                       const struct list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        char owner[PATH_MAX];
+        struct settings settings;
+        struct layer *layer;
+        int program = open_ours(list->ids[i], &settings);
 
         if (program == FAILED)
             return false;
         if (program == ABSENT)
             continue;
         close(program);
-        snprintf(layer->path, PATH_MAX, "%s", path);
-        if (!find_layer(layer->path, list.ids[i]))
+        snprintf(owner, sizeof(owner), "%s", path);
+        if (!find_owner(owner, kind, list->ids[i]))
             return false;
-        layers->count++;
+        layer = find_layer(layers, owner, kind);
+        snprintf(layer->path, PATH_MAX, "%s", owner);
+        layer->has[kind] = true;
+        layer->settings[kind] = settings;
     }
     return true;
 }
 
-/*
- * Which layer gives a connection its value? The nearest cgroup does, as the
- * next finds keepalive on; unless one above has force.
- */
-static void choose_layers(const struct layer layers[], int count,
-                          int chosen[KEEPALIVE_OPTIONS],
-                          int values[KEEPALIVE_OPTIONS])
+static bool list_effective(int cgroup, struct list lists[PROGRAMS])
 {
-    for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
-        chosen[row] = -1;
-    for (int i = 0; i < count; i++) {
-        const struct wanted *wanted = &layers[i].settings.wanted;
-
-        if (chosen[KEEPALIVE_SWITCH] >= 0 && !wanted->force)
-            continue;
-        for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
-            if (wanted->values[row] != NO_VALUE) {
-                chosen[row] = i;
-                values[row] = wanted->values[row];
-            }
-    }
+    memset(lists, 0, PROGRAMS * sizeof(*lists));
+    return list_programs(cgroup, SETTER, true, &lists[SETTER]) &&
+           list_programs(cgroup, GUARD, true, &lists[GUARD]);
 }
 
-/* A line for each cgroup from which a value comes. */
-static void print_layers(const struct layer layers[], int count)
+bool find_layers(const char *path, int cgroup, struct layers *layers)
 {
-    int chosen[KEEPALIVE_OPTIONS];
-    int values[KEEPALIVE_OPTIONS];
-    const char *name;
-    char printable[PRINTABLE];
+    enum { TRIES = 100 };
+    struct list lists[PROGRAMS];
+    struct list after[PROGRAMS];
 
-    choose_layers(layers, count, chosen, values);
-    for (int column = 0; column < KEEPALIVE_OPTIONS; column++) {
-        find_column(column, &name);
-        printf("%-9s  ", name);
+    for (int i = 0; i < TRIES; i++) {
+        free(layers->list);
+        layers->list = NULL;
+        layers->count = 0;
+        if (!list_effective(cgroup, lists))
+            return false;
+        layers->list = calloc(lists[SETTER].count + lists[GUARD].count + 1,
+                              sizeof(*layers->list));
+        if (layers->list == NULL)
+            return false;
+        for (int kind = 0; kind < PROGRAMS; kind++)
+            if (!add_layers(layers, path, kind, &lists[kind]))
+                return false;
+        if (!list_effective(cgroup, after))
+            return false;
+        if (memcmp(lists, after, sizeof(lists)) == 0)
+            return true;
     }
-    puts("cgroup");
-    for (int i = 0; i < count; i++) {
-        bool any = false;
+    errno = EAGAIN;
+    return false;
+}
 
-        for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
-            any = any || chosen[row] == i;
-        for (int column = 0; any && column < KEEPALIVE_OPTIONS; column++) {
-            int row = find_column(column, &name);
+bool stands_alone(char *path)
+{
+    for (; is_cgroup(path); *strrchr(path, '/') = '\0')
+        for (int kind = 0; kind < PROGRAMS; kind++) {
+            struct list list = {.count = 0};
 
-            if (chosen[row] != i)
-                printf("%-9s  ", "-");
-            else if (row == KEEPALIVE_SWITCH)
-                printf("%-9s  ",
-                       layers[i].settings.wanted.force ? "force" : "on");
-            else
-                printf("%-9d  ", values[row] / keepalive_options[row].scale);
+            if (list_own(path, kind, &list) && list.count > 0 &&
+                (list.attach_flags & BPF_F_ALLOW_MULTI) == 0)
+                return true;
         }
-        if (any)
-            puts(make_printable(printable, layers[i].path));
-    }
+    return false;
 }
 
-int show_layers(const char *path, const struct layers *layers, bool off)
+bool find_override(char *path, int kind, uint32_t *id)
 {
-    char printable[PRINTABLE];
-    char above[PRINTABLE];
+    struct list list = {.count = 0};
+    size_t length = strlen(path);
 
-    if (layers->count == 0 && off)
-        return 0;
-    if (layers->count == 0) {
-        printf("nothing is in force in %s\n", make_printable(printable, path));
-        return CGROUP_OFF;
+    *id = 0;
+    for (; is_cgroup(path); *strrchr(path, '/') = '\0') {
+        if (!list_own(path, kind, &list))
+            return false;
+        if (list.count > 0)
+            break;
     }
-    if (off) {
-        warnx("%s: nothing of its own is in force, but what is set in %s still "
-              "is",
-              make_printable(printable, path),
-              make_printable(above, layers->list[0].path));
-        return CGROUP_STILL;
-    }
-    print_layers(layers->list, layers->count);
-    return 0;
+    if (list.count > 0 && list.attach_flags == BPF_F_ALLOW_OVERRIDE &&
+        strlen(path) < length)
+        *id = list.ids[0];
+    return true;
 }

@@ -1,5 +1,5 @@
 /*
- * layers.h - what is in force in a cgroup
+ * layers.h - whose programs are run for a cgroup
  * SPDX-License-Identifier: MIT
  */
 #ifndef KEEPALIVE_CGROUP_LAYERS_H
@@ -10,27 +10,37 @@
 #include <limits.h>
 #include <stdbool.h>
 
-enum {
-    CGROUP_OFF = 1,   /* shown: nothing is in force */
-    CGROUP_STILL = 2, /* removed, but what a cgroup above has is in force */
-};
-
-/* The settings that a cgroup has from the path itself or from one above. */
+/* Our programs at the cgroup itself or at one above. */
 struct layer {
     char path[PATH_MAX];
-    struct settings settings;
+    bool has[PROGRAMS];
+    struct settings settings[PROGRAMS]; /* of each that it has */
 };
 
-/* In the order in which the kernel runs them. */
+/* In the order in which the kernel runs them: from the nearest on. */
 struct layers {
-    struct layer *list;
+    struct layer *list; /* the caller frees it */
     int count;
 };
 
-/* Finds the settings that are in force; false, with errno. */
+/*
+ * Finds our programs that are run for a cgroup, as they are at one moment:
+ * EAGAIN if they are being replaced all the time. False, with errno.
+ */
 bool find_layers(const char *path, int cgroup, struct layers *layers);
 
-/* Shows what is in force; with `off`, says so only if something still is. */
-int show_layers(const char *path, const struct layers *layers, bool off);
+/*
+ * Is there a program at the cgroup or above beside which the kernel lets no
+ * other be attached? Then `path` is cut to its cgroup's.
+ */
+bool stands_alone(char *path);
+
+/*
+ * Finds the program of somebody else, attached above by BPF_F_ALLOW_OVERRIDE,
+ * that would no longer be run for the cgroup once it has one of this kind.
+ * Stores its number, 0 if there is none, and cuts `path` to its cgroup's.
+ * False, with errno.
+ */
+bool find_override(char *path, int kind, uint32_t *id);
 
 #endif

@@ -8,16 +8,14 @@
 #include <limits.h>
 #include <stdbool.h>
 
-enum {
-    CGROUP_V1 = 0x27e0eb, /* CGROUP_SUPER_MAGIC */
-    CGROUP_V2 = 0x63677270,
-};
+/* Is this the directory of a cgroup of version 2? */
+bool is_cgroup(const char *path);
 
-/* Of which file system is the directory? 0 where there is none. */
-long kind_of(const char *path);
-
-/* The path of a cgroup: a directory, or a path below the mount. False, with a
- * line on standard error, where there is none. */
+/*
+ * The path of a cgroup: a directory, a path below the mount, or "self" for the
+ * one that this process is in. False, with a line on standard error, where
+ * there is none.
+ */
 bool find_cgroup(const char *name, char path[PATH_MAX]);
 
 #endif

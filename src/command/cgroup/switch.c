@@ -16,14 +16,17 @@
 #include "cgroup/code.h"
 #include "cgroup/layers.h"
 #include "cgroup/place.h"
+#include "cgroup/show.h"
 #include "cgroup/trial.h"
 #include "exit_status.h"
+#include "hints.h"
 #include "proc.h"
 #include "text.h"
 
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +34,17 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#define LOCK_FILE "/run/keepalive.lock"
+
+/* A cgroup, and what is to be done to it. */
+struct change {
+    char path[PATH_MAX];
+    int cgroup;
+    int parent; /* or -1: no cgroup can be made there */
+    struct wanted wanted;
+    bool remove;
+};
 
 /*
  * Does the command run with the capabilities that this takes? Says so if not.
@@ -40,9 +54,10 @@
 static bool is_capable(void)
 {
     static const struct {
-        int number; /* see linux/capability.h */
+        int number;
         const char *name;
-    } needed[] = {{12, "CAP_NET_ADMIN"}, {21, "CAP_SYS_ADMIN"}};
+    } needed[] = {{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+                  {CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}};
 
     for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
         if (!has_capability(needed[i].number)) {
@@ -52,28 +67,7 @@ static bool is_capable(void)
     return true;
 }
 
-/*
- * Is there a program, at the cgroup or above, beside which the kernel lets no
- * other be attached? Then its cgroup is left in `path`.
- */
-static bool stands_alone(char *path)
-{
-    for (; kind_of(path) == CGROUP_V2; *strrchr(path, '/') = '\0') {
-        int cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        struct list list;
-        bool alone = false;
-
-        for (int i = 0; i < PROGRAMS && !alone; i++)
-            alone =
-                list_programs(cgroup, i, false, &list) && !allows_others(&list);
-        close(cgroup);
-        if (alone)
-            return true;
-    }
-    return false;
-}
-
-/* Says why a call of bpf(2) failed: in one line, from errno. */
+/* Says why a call failed: in one line, from errno. */
 static void explain(const char *path)
 {
     char above[PATH_MAX];
@@ -82,110 +76,259 @@ static void explain(const char *path)
     int error = errno;
 
     snprintf(above, sizeof(above), "%s", path);
+    make_printable(printable, path);
     if (error == EPERM && stands_alone(above))
         warnx("%s: another program is attached to %s and lets none stand "
               "beside it",
-              make_printable(printable, path), make_printable(its, above));
+              printable, make_printable(its, above));
     else if (error == EPERM)
         warnx("%s: the kernel does not permit bpf(2) here, in a container or "
               "a user namespace perhaps",
-              make_printable(printable, path));
+              printable);
     else if (error == ENOSYS || error == EINVAL || error == E2BIG)
         warnx("%s: this kernel is older than Linux 5.9, or was built without "
               "CONFIG_CGROUP_BPF",
-              make_printable(printable, path));
+              printable);
+    else if (error == ENOSPC)
+        warnx("%s: 64 programs are attached there already, the kernel's limit",
+              printable);
+    else if (error == ENOENT || error == ENODEV)
+        warnx("%s: the cgroup was removed meanwhile", printable);
     else
-        warnx("%s: %s", make_printable(printable, path), strerror(error));
+        warnx("%s: %s", printable, strerror(error));
+}
+
+/* Would ours put another owner's program out of work? Says so. */
+static bool overrides(const struct change *change)
+{
+    int kinds = change->wanted.force ? PROGRAMS : GUARD;
+
+    for (int kind = 0; kind < kinds; kind++) {
+        char above[PATH_MAX];
+        char printable[PRINTABLE];
+        char its[PRINTABLE];
+        char name[PROGRAM_NAME] = "";
+        char called[PRINTABLE];
+        uint32_t id;
+
+        snprintf(above, sizeof(above), "%s", change->path);
+        if (!find_override(above, kind, &id)) {
+            explain(change->path);
+            return true;
+        }
+        if (id == 0)
+            continue;
+        name_program(id, name);
+        warnx("%s: the program '%s' (%u) of %s would no longer be run there, "
+              "since it was attached with BPF_F_ALLOW_OVERRIDE; nothing was "
+              "changed",
+              make_printable(printable, change->path),
+              make_printable(called, name), id, make_printable(its, above));
+        return true;
+    }
+    return false;
+}
+
+/* Was the cgroup removed? Its directory can still be open. */
+static bool is_there(int cgroup)
+{
+    return faccessat(cgroup, "cgroup.procs", F_OK, 0) == 0;
+}
+
+static void put_back(const struct change *change, const int new[PROGRAMS],
+                     const int old[PROGRAMS])
+{
+    char printable[PRINTABLE];
+
+    if (is_there(change->cgroup) && !put_programs(change->cgroup, old, new))
+        warn("%s: what was there could not be put back",
+             make_printable(printable, change->path));
 }
 
 /*
- * Replaces our programs there by programs for these settings, and reads what is
- * in force then. If it fails, nothing has changed.
+ * Replaces ours there by new ones, or removes them, and looks what is in force
+ * then. Opens the old ones. If it fails, nothing has changed.
  */
-static bool change(const char *path, int cgroup, const struct wanted *wanted,
-                   struct layers *layers)
+static bool replace(const struct change *change, const int new[PROGRAMS],
+                    int old[PROGRAMS], struct layers *layers)
 {
-    int new[PROGRAMS] = {ABSENT, ABSENT};
-    int old[PROGRAMS] = {ABSENT, ABSENT};
-    char printable[PRINTABLE];
-    bool off = wanted->values[KEEPALIVE_SWITCH] == 0;
-    bool put = (off || load_programs(new, wanted)) &&
-               find_programs(cgroup, old) && put_programs(cgroup, new, old);
-    bool done = put && find_layers(path, cgroup, layers);
+    bool put = find_programs(change->cgroup, old) &&
+               put_programs(change->cgroup, new, old);
 
-    if (!done)
-        explain(path);
-    else if (!off)
-        done = passes_trial(path, cgroup, wanted);
-    if (put && !done && !put_programs(cgroup, old, new))
-        warn("%s: what was there could not be put back",
-             make_printable(printable, path));
-    if (off) /* one that a killed command left */
-        unlinkat(cgroup, TRIAL, AT_REMOVEDIR);
-    close_programs(new);
+    if (put && is_there(change->cgroup) &&
+        find_layers(change->path, change->cgroup, layers))
+        return true;
+    explain(change->path);
+    if (put)
+        put_back(change, new, old);
+    return false;
+}
+
+/* Tries the programs in a cgroup of their own; NULL: those that are there. */
+static bool try_programs(const struct change *change, int parent,
+                         const int programs[PROGRAMS])
+{
+    static const int none[PROGRAMS] = {ABSENT, ABSENT};
+    int cgroup = open_trial(change->path, parent);
+    bool done = cgroup >= 0;
+
+    if (done && programs != NULL && !put_programs(cgroup, programs, none)) {
+        explain(change->path);
+        done = false;
+    }
+    done = done && passes_trial(change->path, cgroup, &change->wanted);
+    if (cgroup >= 0)
+        close(cgroup);
+    remove_trial(parent);
+    return done;
+}
+
+/* Tries the programs before, or after where no cgroup can be made beside. */
+static bool try_and_replace(const struct change *change,
+                            const int new[PROGRAMS], struct layers *layers)
+{
+    int old[PROGRAMS];
+    bool before = change->parent >= 0;
+    bool done;
+
+    if (before && !try_programs(change, change->parent, new))
+        return false;
+    done = replace(change, new, old, layers);
+    if (done && !before && !try_programs(change, change->cgroup, NULL)) {
+        put_back(change, new, old);
+        done = false;
+    }
     close_programs(old);
     return done;
 }
 
-/* Waits for another run, half a minute at most: anybody who can open the
- * directory can lock it. False, with errno. */
-static bool lock(int cgroup)
+/* Loads the programs, and puts them there. */
+static bool put_values(const struct change *change, struct layers *layers)
 {
-    enum { PATIENCE = 300, PAUSE = 100000 }; /* microseconds */
+    int new[PROGRAMS];
+    int system[KEEPALIVE_OPTIONS];
+    bool done;
 
-    for (int left = PATIENCE; flock(cgroup, LOCK_EX | LOCK_NB) < 0; left--) {
-        if (errno != EWOULDBLOCK || left == 0)
+    if (overrides(change))
+        return false;
+    read_system(system);
+    done = load_programs(new, &change->wanted, system);
+    if (done)
+        done = try_and_replace(change, new, layers);
+    else
+        explain(change->path);
+    close_programs(new);
+    return done;
+}
+
+/* Removes ours: several, if runs that did not see one another put them there.
+ */
+static bool remove_programs(const struct change *change, struct layers *layers)
+{
+    static const int none[PROGRAMS] = {ABSENT, ABSENT};
+    int old[PROGRAMS];
+    bool done;
+    bool more;
+
+    do {
+        done = replace(change, none, old, layers);
+        more = old[SETTER] >= 0 || old[GUARD] >= 0;
+        close_programs(old);
+    } while (done && more);
+    return done;
+}
+
+/*
+ * Waits for another run, half a minute at most. Only root can open the file, so
+ * nobody else can hold it. False, with a line on standard error.
+ */
+static bool wait_for_turn(void)
+{
+    enum { SECONDS = 30, PAUSES_A_SECOND = 10 };
+    int lock = open(LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (lock < 0) {
+        warn("%s", LOCK_FILE);
+        return false;
+    }
+    for (int left = SECONDS * PAUSES_A_SECOND;
+         flock(lock, LOCK_EX | LOCK_NB) < 0; left--) {
+        if (errno != EWOULDBLOCK || left == 0) {
+            warnx("another run has held %s for %d seconds; nothing was changed",
+                  LOCK_FILE, SECONDS);
             return false;
-        usleep(PAUSE);
+        }
+        usleep(1000000 / PAUSES_A_SECOND);
     }
     return true;
 }
 
 /* Does so undisturbed: one command at a time, and completely or not at all. */
-static bool change_alone(const char *path, int cgroup,
-                         const struct wanted *wanted, struct layers *layers)
+static bool make_change(const struct change *change, struct layers *layers)
 {
     /* Before 5.11 maps and programs counted as locked memory. */
     struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
     sigset_t all;
     sigset_t before;
-    char printable[PRINTABLE];
     bool done;
 
-    if (!lock(cgroup)) {
-        warn("%s: another has the lock of this directory",
-             make_printable(printable, path));
+    if (!wait_for_turn())
         return false;
-    }
     setrlimit(RLIMIT_MEMLOCK, &unlimited);
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before);
-    done = change(path, cgroup, wanted, layers);
+    done = change->remove ? remove_programs(change, layers)
+                          : put_values(change, layers);
+    remove_trial(change->cgroup); /* that of a run that was killed */
+    if (change->parent >= 0)
+        remove_trial(change->parent);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return done;
 }
 
-int switch_cgroup(const char *name, const struct wanted *wanted)
+/* Opens the cgroup and, where one can be made in it, its parent. */
+static bool open_cgroup(struct change *change)
 {
+    char parent[PATH_MAX + sizeof("/..")];
+
+    snprintf(parent, sizeof(parent), "%s/..", change->path);
+    change->cgroup = open_below(AT_FDCWD, change->path, O_DIRECTORY);
+    change->parent = -1;
+    if (change->cgroup < 0) {
+        explain(change->path);
+        return false;
+    }
+    if (is_cgroup(parent) && access(parent, W_OK) == 0)
+        change->parent = open_below(AT_FDCWD, parent, O_DIRECTORY);
+    return true;
+}
+
+int switch_cgroup(const struct request *request)
+{
+    struct change change = {.wanted = request->wanted};
     struct layers layers = {NULL, 0};
-    char path[PATH_MAX];
-    char printable[PRINTABLE];
-    int cgroup;
+    bool asked = is_wanted(&request->wanted);
     int status = STATUS_FAILED;
 
-    if (!find_cgroup(name, path) || !is_capable())
+    if (!find_cgroup(request->given['G'], change.path) || !is_capable() ||
+        !open_cgroup(&change))
         return STATUS_FAILED;
-    cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (cgroup < 0) {
-        warn("%s", make_printable(printable, path));
-        return STATUS_FAILED;
-    }
-    if (!is_wanted(wanted) && !find_layers(path, cgroup, &layers))
-        explain(path);
-    else if (!is_wanted(wanted) || change_alone(path, cgroup, wanted, &layers))
-        status =
-            show_layers(path, &layers, wanted->values[KEEPALIVE_SWITCH] == 0);
+    change.remove = asked && change.wanted.values[KEEPALIVE_SWITCH] == 0 &&
+                    !change.wanted.force;
+    if (change.wanted.values[KEEPALIVE_SWITCH] == 0)
+        change.wanted.force = false;
+    if (!asked && !find_layers(change.path, change.cgroup, &layers))
+        explain(change.path);
+    else if (!asked || make_change(&change, &layers))
+        status = change.remove ? show_rest(change.path, &layers)
+                               : show_layers(change.path, &layers,
+                                             request->given['j'] != NULL,
+                                             request->given['q'] != NULL);
+    if (asked && status != STATUS_FAILED)
+        hint_at_new_sockets(change.wanted.values);
     free(layers.list);
-    close(cgroup);
+    close(change.cgroup);
+    if (change.parent >= 0)
+        close(change.parent);
     return status;
 }

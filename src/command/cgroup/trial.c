@@ -5,9 +5,9 @@
 #include "cgroup/trial.h"
 
 #include "child.h"
+#include "proc.h"
 #include "syscall.h"
 #include "text.h"
-#include "values.h"
 
 #include <err.h>
 #include <errno.h>
@@ -15,14 +15,15 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the trial found, as the child tells it. */
-struct trial {
+/* What the child found. */
+struct finding {
     int error; /* errno; 0: the connection was made */
     int values[2][KEEPALIVE_OPTIONS];
 };
@@ -41,113 +42,177 @@ static void leave_network(void)
     close(fd);
 }
 
-/* A socket that has its values from the cgroup alone: this command may itself
- * be running with the library. */
-static int plain_socket(void)
+/* A socket that has nothing from a library: this command may itself be running
+ * with one. */
+static int make_socket(void)
 {
     return (int)keepalive_socket_call(KEEPALIVE_SOCKET, AF_INET, SOCK_STREAM, 0,
                                       0, 0);
 }
 
-/* Makes a connection over loopback; false, with errno. */
-static bool connect_trial(struct trial *trial)
+void read_system(int system[KEEPALIVE_OPTIONS])
+{
+    int fd = make_socket();
+
+    read_values(fd, system);
+    close(fd);
+}
+
+/*
+ * Makes a connection over loopback; false, with errno. One end has keepalive
+ * on by itself, as in a program that only asks for that.
+ */
+static bool try_connection(struct finding *finding)
 {
     struct sockaddr_in name = {.sin_family = AF_INET,
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(name);
-    int listener = plain_socket();
-    int client = plain_socket();
+    int listener = make_socket();
+    int client = make_socket();
     int accepted;
 
+    set_value(listener, KEEPALIVE_SWITCH, 1);
     if (bind(listener, (struct sockaddr *)&name, size) < 0 ||
         listen(listener, 1) < 0 ||
         getsockname(listener, (struct sockaddr *)&name, &size) < 0 ||
         connect(client, (struct sockaddr *)&name, size) < 0 ||
         (accepted = accept(listener, NULL, NULL)) < 0)
         return false;
-    read_values(client, trial->values[0]);
-    read_values(accepted, trial->values[1]);
+    read_values(client, finding->values[0]);
+    read_values(accepted, finding->values[1]);
     return true;
 }
 
 /* The child's part: goes into the cgroup, connects, tells, and ends. */
 static void run_trial(const void *cgroup, int answer)
 {
-    struct trial trial = {.error = 0};
-    int processes = openat(*(const int *)cgroup, TRIAL "/cgroup.procs",
-                           O_WRONLY | O_CLOEXEC);
-    bool done;
+    struct finding finding = {.error = 0};
+    int processes =
+        openat(*(const int *)cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    bool done = processes >= 0 && write(processes, "0", 1) == 1;
 
-    done = processes >= 0 && write(processes, "0", 1) == 1;
     if (done) {
         leave_network();
-        done = connect_trial(&trial);
+        done = try_connection(&finding);
     }
     if (!done)
-        trial.error = errno;
-    _exit(write(answer, &trial, sizeof(trial)) != sizeof(trial));
+        finding.error = errno;
+    _exit(write(answer, &finding, sizeof(finding)) != sizeof(finding));
 }
 
-/*
- * Makes a connection in a cgroup below this one that is gone at the end, so
- * that no process here is touched. One that was left over is used again.
- */
-static void make_trial(int cgroup, struct trial *trial)
+/* Is the cgroup frozen, itself or by one above? No process goes on there. */
+static bool is_frozen(int cgroup)
 {
-    enum { SECONDS = 10, PAUSES = 1000, PAUSE = 10000 }; /* microseconds */
+    char *events = read_below(cgroup, "cgroup.events");
+    bool frozen = events != NULL && find_number(events, "frozen ") == 1;
+
+    free(events);
+    return frozen;
+}
+
+/* Makes the connection; false, with errno. */
+static bool make_finding(int cgroup, struct finding *finding)
+{
+    enum { SECONDS = 10 };
     size_t length;
 
-    if ((mkdirat(cgroup, TRIAL, 0755) < 0 && errno != EEXIST) ||
-        run_child(run_trial, &cgroup, SECONDS, trial, sizeof(*trial), &length) <
-            0)
-        trial->error = errno;
-    else if (length != sizeof(*trial))
-        trial->error = ETIMEDOUT;
-    for (int i = 0; i < PAUSES && unlinkat(cgroup, TRIAL, AT_REMOVEDIR) < 0 &&
-                    errno == EBUSY;
-         i++)
-        usleep(PAUSE);
+    if (is_frozen(cgroup)) {
+        errno = EDEADLK;
+        return false;
+    }
+    if (run_child(run_trial, &cgroup, SECONDS, finding, sizeof(*finding),
+                  &length) < 0)
+        return false;
+    errno = length == sizeof(*finding) ? finding->error : ETIMEDOUT;
+    return errno == 0;
 }
 
-/* Does one of the two ends lack a value? Stores what it has. */
-static bool lacks(const struct trial *trial, int row, int wanted, int *got)
+bool remove_trial(int parent)
 {
-    for (int end = 0; end < 2; end++)
-        if (trial->values[end][row] != wanted) {
-            *got = trial->values[end][row];
+    enum { PAUSES = 100, PAUSE = 10000 }; /* microseconds */
+
+    /* A process that was killed is gone only after a while. */
+    for (int i = 0; i < PAUSES; i++) {
+        if (unlinkat(parent, TRIAL, AT_REMOVEDIR) == 0 || errno == ENOENT)
             return true;
-        }
+        if (errno != EBUSY)
+            break;
+        usleep(PAUSE);
+    }
     return false;
 }
 
-bool passes_trial(const char *path, int cgroup, const struct wanted *wanted)
+/* Says why no connection could be tried, from errno. */
+static void explain_trial(const char *path)
 {
-    struct trial trial = {.error = 0};
+    int error = errno;
+    const char *reason =
+        error == EAGAIN       ? "cgroup.max.descendants or cgroup.max.depth "
+                                "leave no room for a cgroup"
+        : error == EOPNOTSUPP ? "the cgroup is threaded"
+        : error == EDEADLK    ? "the cgroup is frozen"
+        : error == EBUSY      ? "a process is in " TRIAL ", which was left over"
+        : error == ENODEV || error == ENOENT
+            ? "the cgroup was removed meanwhile"
+            : strerror(error);
     char printable[PRINTABLE];
 
-    make_trial(cgroup, &trial);
-    if (trial.error != 0) {
-        warnx("%s: no connection could be tried there: %s; nothing was changed",
-              make_printable(printable, path), strerror(trial.error));
-        return false;
-    }
-    for (int row = 0; row < KEEPALIVE_OPTIONS; row++) {
-        int got;
+    warnx("%s: no connection could be tried there: %s; nothing was changed",
+          make_printable(printable, path), reason);
+}
 
-        if (wanted->values[row] == NO_VALUE ||
-            !lacks(&trial, row, wanted->values[row], &got))
+/* Has a connection what is wanted? Says so if not. */
+static bool check_finding(const char *path, const struct finding *finding,
+                          const struct wanted *wanted)
+{
+    bool exempt = wanted->values[KEEPALIVE_SWITCH] == 0;
+    char printable[PRINTABLE];
+
+    make_printable(printable, path);
+    for (int row = 0; row < KEEPALIVE_OPTIONS; row++) {
+        int value = wanted->values[row];
+        int got = finding->values[0][row];
+
+        if (got == value && !exempt)
+            got = finding->values[1][row];
+        if (value == NO_VALUE || got == value)
             continue;
-        if (row == KEEPALIVE_SWITCH)
+        if (exempt)
+            warnx("%s: a connection that was tried there has keepalive on, "
+                  "perhaps by --force, or by keepalive 1.1, for a cgroup "
+                  "above; nothing was changed",
+                  printable);
+        else if (row == KEEPALIVE_SWITCH)
             warnx("%s: a connection that was tried there has no keepalive; it "
                   "takes Linux 6.1, or 5.9 with --force; nothing was changed",
-                  make_printable(printable, path));
+                  printable);
         else
             warnx("%s: a connection that was tried there has %s=%d, perhaps by "
                   "--force for a cgroup above; nothing was changed",
-                  make_printable(printable, path),
-                  keepalive_options[row].variable,
+                  printable, keepalive_options[row].variable,
                   got / keepalive_options[row].scale);
         return false;
     }
     return true;
+}
+
+int open_trial(const char *path, int parent)
+{
+    int cgroup = -1;
+
+    if (remove_trial(parent) && mkdirat(parent, TRIAL, 0755) == 0)
+        cgroup = open_below(parent, TRIAL, O_DIRECTORY);
+    if (cgroup < 0)
+        explain_trial(path);
+    return cgroup;
+}
+
+bool passes_trial(const char *path, int cgroup, const struct wanted *wanted)
+{
+    struct finding finding = {.error = 0};
+
+    if (make_finding(cgroup, &finding))
+        return check_finding(path, &finding, wanted);
+    explain_trial(path);
+    return false;
 }

@@ -9,9 +9,22 @@
 
 #include <stdbool.h>
 
+/* The cgroup that is made for it; it is gone at the end. */
 #define TRIAL "keepalive-trial"
 
-/* Are the values in force? Says so if not. */
+/* The values of a socket that has none of its own, in this network. */
+void read_system(int system[KEEPALIVE_OPTIONS]);
+
+/*
+ * Makes the cgroup in `parent` and opens it; -1, with a line about `path` on
+ * standard error, where that fails.
+ */
+int open_trial(const char *path, int parent);
+
+/* Makes a connection there. Do both ends get what is wanted? Says so if not. */
 bool passes_trial(const char *path, int cgroup, const struct wanted *wanted);
+
+/* Removes it, or what a run left that was killed; false, with errno. */
+bool remove_trial(int parent);
 
 #endif

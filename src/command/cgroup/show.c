@@ -1,0 +1,218 @@
+/*
+ * show.c - shows what is in force in a cgroup
+ * SPDX-License-Identifier: MIT
+ */
+#include "cgroup/show.h"
+
+#include "cgroup/code.h"
+#include "flags.h"
+#include "text.h"
+#include "values.h"
+
+#include <err.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Of each row: the layer that gives a connection its value, or -1. */
+struct choice {
+    int layers[KEEPALIVE_OPTIONS];
+    int values[KEEPALIVE_OPTIONS];
+    unsigned given; /* bits of rows, as the programs tell one another */
+};
+
+/* Does the setter of a layer leave this value alone, as somebody set it? */
+static bool leaves(const struct settings *settings, const struct choice *choice,
+                   int row)
+{
+    bool on = choice->layers[KEEPALIVE_SWITCH] >= 0 &&
+              choice->values[KEEPALIVE_SWITCH] == 1;
+
+    if (settings->wanted.values[row] == NO_VALUE)
+        return true;
+    if (settings->wanted.force)
+        return false;
+    if (settings->rule == RULE_1_1)
+        return on;
+    if ((choice->given & 1U << row) != 0)
+        return true;
+    return row == KEEPALIVE_SWITCH
+               ? on
+               : choice->layers[row] >= 0 &&
+                     choice->values[row] != usual_values[row];
+}
+
+/* What a connection gets if its program sets nothing; see code.c. */
+static void choose_layers(const struct layers *layers, struct choice *choice)
+{
+    choice->given = 0;
+    for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
+        choice->layers[row] = -1;
+    for (int i = 0; i < layers->count; i++) {
+        const struct settings *settings = &layers->list[i].settings[SETTER];
+        struct choice before = *choice;
+
+        if (!layers->list[i].has[SETTER])
+            continue;
+        for (int row = 0; row < KEEPALIVE_OPTIONS; row++) {
+            int value = settings->wanted.values[row];
+
+            if (!leaves(settings, &before, row)) {
+                choice->layers[row] = i;
+                choice->values[row] = value;
+            }
+            if (settings->rule != RULE_1_1 && value != NO_VALUE)
+                choice->given |= 1U << row;
+        }
+        if (settings->wanted.values[KEEPALIVE_SWITCH] == 0)
+            choice->given = ~0U;
+    }
+}
+
+/* A value of a layer as it is shown; none where another layer gives it. */
+static const char *write_cell(char cell[16], const struct layers *layers,
+                              const struct choice *choice, int i, int row,
+                              bool json)
+{
+    int value = choice->layers[row] == i ? choice->values[row] : NO_VALUE;
+
+    write_value(cell, 16, row, value, json);
+    if (!json && row == KEEPALIVE_SWITCH && value == 1 &&
+        layers->list[i].settings[SETTER].wanted.force)
+        snprintf(cell, 16, "force");
+    return cell;
+}
+
+static void print_table(const struct layers *layers,
+                        const struct choice *choice, int i)
+{
+    char cell[16];
+    char printable[PRINTABLE];
+    const char *name;
+
+    for (int column = 0; column < KEEPALIVE_OPTIONS; column++)
+        printf("%-9s  ", write_cell(cell, layers, choice, i,
+                                    find_column(column, &name), false));
+    puts(make_printable(printable, layers->list[i].path));
+}
+
+static void print_json(const struct layers *layers, const struct choice *choice,
+                       int i)
+{
+    const char *path = layers->list[i].path;
+    char cell[16];
+    const char *name;
+
+    printf("{\"cgroup\": ");
+    print_json_text(path, strlen(path));
+    printf(", \"force\": %s",
+           layers->list[i].settings[SETTER].wanted.force ? "true" : "false");
+    for (int column = 0; column < KEEPALIVE_OPTIONS; column++) {
+        int row = find_column(column, &name);
+
+        printf(", \"%s\": %s", name,
+               write_cell(cell, layers, choice, i, row, true));
+    }
+    putchar('}');
+}
+
+/* A line for each cgroup from which a value comes. */
+static void print_layers(const struct layers *layers, bool json)
+{
+    struct choice choice;
+    const char *name;
+    const char *comma = "\n";
+
+    choose_layers(layers, &choice);
+    if (json)
+        putchar('[');
+    for (int column = 0; !json && column < KEEPALIVE_OPTIONS; column++) {
+        find_column(column, &name);
+        printf("%-9s  ", name);
+    }
+    if (!json)
+        puts("cgroup");
+    for (int i = 0; i < layers->count; i++) {
+        bool any = false;
+
+        for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
+            any = any || choice.layers[row] == i;
+        if (any && json) {
+            printf("%s", comma);
+            print_json(layers, &choice, i);
+            comma = ",\n";
+        } else if (any) {
+            print_table(layers, &choice, i);
+        }
+    }
+    if (json)
+        puts("\n]");
+}
+
+/* Says what is not as it should be; is something missing? */
+static bool check_layer(const struct layer *layer)
+{
+    const struct settings *setter = &layer->settings[SETTER];
+    const struct settings *guard = &layer->settings[GUARD];
+    bool half = true;
+    char printable[PRINTABLE];
+    const char *path = make_printable(printable, layer->path);
+
+    if (!layer->has[SETTER])
+        warnx("%s: of --force only the program is there that refuses other "
+              "values, and none are set; set them anew, or --off",
+              path);
+    else if (setter->wanted.force && !layer->has[GUARD])
+        warnx("%s: of --force the program is missing that refuses other "
+              "values; set them anew",
+              path);
+    else if (layer->has[GUARD] &&
+             memcmp(setter->wanted.values, guard->wanted.values,
+                    sizeof(setter->wanted.values)) != 0)
+        warnx("%s: the program that refuses other values is there with those "
+              "of an earlier call; set them anew",
+              path);
+    else
+        half = false;
+    if (layer->has[SETTER] && setter->rule == RULE_1_1)
+        warnx("%s: set by keepalive 1.1, whose rule holds: only connections "
+              "with keepalive off get the values; set them anew",
+              path);
+    if (setter->unknown > 0)
+        warnx("%s: a later version set %d more value%s that this one does not "
+              "know",
+              path, setter->unknown, setter->unknown == 1 ? "" : "s");
+    return half;
+}
+
+int show_layers(const char *path, const struct layers *layers, bool json,
+                bool quiet)
+{
+    int status = layers->count == 0 ? CGROUP_OFF : 0;
+    bool sets = false;
+    char printable[PRINTABLE];
+
+    for (int i = 0; i < layers->count; i++)
+        sets = sets || layers->list[i].has[SETTER];
+    if (!quiet && (sets || json))
+        print_layers(layers, json);
+    else if (!quiet && layers->count == 0)
+        printf("nothing is in force in %s\n", make_printable(printable, path));
+    fflush(stdout);
+    for (int i = 0; i < layers->count; i++)
+        if (check_layer(&layers->list[i]))
+            status = CGROUP_HALF;
+    return status;
+}
+
+int show_rest(const char *path, const struct layers *layers)
+{
+    char printable[PRINTABLE];
+    char above[PRINTABLE];
+
+    if (layers->count == 0)
+        return 0;
+    warnx("%s: nothing of its own is in force, but what is set in %s still is",
+          make_printable(printable, path),
+          make_printable(above, layers->list[0].path));
+    return CGROUP_HALF;
+}

@@ -1,0 +1,29 @@
+/*
+ * show.h - shows what is in force in a cgroup
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef KEEPALIVE_CGROUP_SHOW_H
+#define KEEPALIVE_CGROUP_SHOW_H
+
+#include "cgroup/layers.h"
+
+#include <stdbool.h>
+
+enum {
+    CGROUP_OFF = 1, /* nothing is in force */
+    /* One of two programs is missing; or what was there is removed, but what a
+     * cgroup above has is in force. */
+    CGROUP_HALF = 2,
+};
+
+/*
+ * Shows what is in force: a table, JSON or, with `quiet`, nothing, and a line
+ * on standard error for what is not as it should be. Returns the exit status.
+ */
+int show_layers(const char *path, const struct layers *layers, bool json,
+                bool quiet);
+
+/* Says what is in force though what the cgroup had is removed. */
+int show_rest(const char *path, const struct layers *layers);
+
+#endif
