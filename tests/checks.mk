@@ -23,6 +23,7 @@ check: all check-programs
 	@$(run_tests) $(suites) $(scripts)
 
 # What takes minutes, or needs more tools than README's command installs.
+# long_kernels.sh runs all kernels, or those of KERNELS='bullseye sid ...'.
 check-long: all check-programs
 	@$(run_tests) $(long_scripts)
 

@@ -10,6 +10,7 @@
 . tests/common.sh
 in_namespace -m
 need apt-get dpkg-deb chroot tar
+. tests/system.sh
 missing=
 
 on='SO_KEEPALIVE is ON
@@ -85,25 +86,14 @@ $on" "$($run -E LD_PRELOAD="$tmp/$machine/libkeepalive.so" \
     fi
 done
 
-# apt COMMAND...: of a system of its own below $cache that has nothing installed
-apt() {
-    apt-get -qy -o Dir::Etc::SourceList="$cache/sources.list" \
-        -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$cache/lists" \
-        -o Dir::State::status=/dev/null -o Dir::Cache::Archives="$cache/debs" \
-        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
-        -o APT::Install-Recommends=false -o APT::Sandbox::User=root \
-        "$@" >"$tmp/log" 2>&1
-}
-
 # unpack SUITE: what it takes to build and to run the example, below $root
 unpack() {
     cache=$BUILD/debian/$1 root=$tmp/$1
     [ -n "$mirror" ] || return
-    mkdir -p "$cache/lists/partial" "$cache/debs/partial" "$root/usr"
-    echo "deb $mirror $1 main" >"$cache/sources.list"
-    apt update && apt autoclean &&
-        apt install --download-only gcc libc6-dev make dash coreutils ||
-        return
+    mkdir -p "$root/usr"
+    { apt_of "$1" update && apt_of "$1" autoclean &&
+        apt_of "$1" install --download-only gcc libc6-dev make dash \
+            coreutils; } >"$tmp/log" 2>&1 || return
     for directory in bin sbin lib lib32 lib64; do
         mkdir "$root/usr/$directory"
         ln -s "usr/$directory" "$root/$directory"
@@ -127,8 +117,6 @@ inside() {
     chroot "$root" "$@" 2>&1
 }
 
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
-    'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1)
 for suite in bullseye sid; do
     unpack $suite || {
         cat "$tmp/log"

@@ -2,14 +2,27 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 #
-# Kept below $BUILD/clean. Needs root and debootstrap; the packages come from the
-# mirror of this machine's apt.
+# The packages come from the mirror of this machine's apt.
 systems=$BUILD/clean
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
     'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1)
 
-# make_system SUITE: under another name first, so that half of one is never taken
-# for one.
+# apt_of SUITE COMMAND...: apt-get for a system of its own that has nothing
+# installed, with files below $BUILD/debian/SUITE
+apt_of() {
+    cache=$BUILD/debian/$1
+    mkdir -p "$cache/lists/partial" "$cache/debs/partial"
+    echo "deb $mirror $1 main" >"$cache/sources.list"
+    shift
+    apt-get -qy -o Dir::Etc::SourceList="$cache/sources.list" \
+        -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$cache/lists" \
+        -o Dir::State::status=/dev/null -o Dir::Cache::Archives="$cache/debs" \
+        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
+        -o APT::Install-Recommends=false -o APT::Sandbox::User=root "$@"
+}
+
+# make_system SUITE: below $BUILD/clean, by debootstrap, as root. Under another
+# name first, so that half of one is never taken for one.
 make_system() {
     [ ! -d "$systems/$1" ] || return 0
     mkdir -p "$systems" && rm -rf "${systems:?}/$1.new" || return
