@@ -210,13 +210,15 @@ follow = sed 's|/usr/local/lib/systemd/system|$(unitdir)|g; \
 	s|/usr/local/share/man|$(mandir)|g'
 
 # The new file is written beside the old one and renamed over it: who writes into
-# a mapped library ends every process that uses it.
+# a mapped library ends every process that uses it. What was built is on the disk
+# before that.
+built = $(filter $(BUILD)/%,$(1))
 define put
 	$(call say,INSTALL,$(DESTDIR)$(call place,$(1)))
 	$(hide)umask 022 && mkdir -p $(call in_root,$(call part,3,$(1))) && \
 	new=$(call in_root,$(call part,3,$(1))/.$(call name,$(1)).new) && \
-	$(if $(filter $(BUILD)/%,$(1)),cat,$(follow)) $(call part,1,$(1)) >"$$new" && \
-	chmod $(call part,2,$(1)) "$$new" && sync "$$new" && \
+	$(if $(built),cat,$(follow)) $(call part,1,$(1)) >"$$new" && \
+	chmod $(call part,2,$(1)) "$$new" && $(if $(built),sync "$$new" &&) \
 	mv -f "$$new" $(call in_root,$(call place,$(1)))
 
 endef
