@@ -16,16 +16,19 @@ $(sed -n '/^CHANGES/,/^[0-9]/s/^\([0-9.]*\) .*/\1/p' README)"
 root="$tmp/an 'odd' & \\ root"
 libdir=/usr/lib/x/keepalive
 library="$root$libdir/libkeepalive.so"
-run_make() {
+built_make() {
     make -s BUILD="$BUILD" prefix=/usr libdir=$libdir DESTDIR="$root" "$@" \
         2>&1
 }
+# Other directories would be another build; where the command is not run what is
+# there will do.
+run_make() { built_make -o "$BUILD/how" "$@"; }
 
 # In a tree of somebody else, what is built already stays as it is.
 state() { find "$BUILD" -printf '%p %u %T@ %C@\n' | sort; }
-run_make all >"$tmp/log" || fail "make: $(cat "$tmp/log")"
+built_make all >"$tmp/log" || fail "make: $(cat "$tmp/log")"
 state >"$tmp/before"
-expect 'install prints nothing' '' "$(umask 077; run_make install)"
+expect 'install prints nothing' '' "$(umask 077; built_make install)"
 expect 'install writes nothing into the tree' '' \
     "$(state | diff "$tmp/before" -)"
 expect 'what is installed' './usr/bin/keepalive 755
@@ -63,12 +66,12 @@ expect 'the installed file works' 'SO_KEEPALIVE is ON' \
 
 # The command has the path of the library from the last make, not from its own
 # directory.
-run_make prefix="$tmp/p" libdir="$tmp/p/lib" DESTDIR= \
+built_make prefix="$tmp/p" libdir="$tmp/p/lib" DESTDIR= \
     install >"$tmp/log" || fail "install: $(cat "$tmp/log")"
 # shellcheck disable=SC2016
 expect 'the installed command' "$tmp/p/lib/libkeepalive.so" \
     "$(cd / && "$tmp/p/bin/keepalive" sh -c 'echo "$LD_PRELOAD"')"
-run_make prefix="$tmp/p" libdir="$tmp/p/other" DESTDIR= \
+built_make prefix="$tmp/p" libdir="$tmp/p/other" DESTDIR= \
     install >"$tmp/log" || fail "install: $(cat "$tmp/log")"
 # shellcheck disable=SC2016
 expect 'the installed command, for another libdir' \
@@ -145,7 +148,7 @@ run_make prefix=$odd libdir=$odd uninstall >"$tmp/log" || fail "$(cat "$tmp/log"
 [ ! -e "$root/opt" ] || fail "an odd prefix: left: $(find "$root/opt")"
 expect 'a BUILD that cannot be written' \
     'Nothing can be written to /proc/no; name a place with BUILD=' \
-    "$(run_make BUILD=/proc/no 2>&1 | grep BUILD)"
+    "$(built_make BUILD=/proc/no | grep BUILD)"
 rm -rf "${root:?}"
 
 expect 'default places' '/usr/local/bin/keepalive
@@ -155,14 +158,14 @@ expect 'default places' '/usr/local/bin/keepalive
 /usr/local/share/man/man1/keepalive.1
 /usr/local/share/man/man7/libkeepalive.7
 /usr/local/share/zsh/site-functions/_keepalive' \
-    "$(make -s BUILD="$BUILD" DESTDIR="$tmp/default" install &&
+    "$(make -s BUILD="$BUILD" -o "$BUILD/how" DESTDIR="$tmp/default" install &&
         cd "$tmp/default" && find . -type f | grep -v /doc/ | sed 's/^.//' |
         LC_ALL=C sort)"
 
 # A library for 32-bit programs in the directory of the same name makes the
 # entry one for both. The command looks at its header only.
 lib=$tmp/both/usr/lib
-run_make prefix="$tmp/both/usr" libdir="$lib/x86_64-linux-gnu/keepalive" \
+built_make prefix="$tmp/both/usr" libdir="$lib/x86_64-linux-gnu/keepalive" \
     DESTDIR= install >"$tmp/log" ||
     fail "install: $(cat "$tmp/log")"
 mkdir -p "$lib/i386-linux-gnu/keepalive"
