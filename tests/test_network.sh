@@ -262,6 +262,36 @@ in_flight() {
     waits_still
 }
 
+# The first probe is lost, and the peer is there all the time. Of KEEPTIMEOUT the
+# kernel counts from the last byte received and looks when the second probe is
+# due: at KEEPIDLE + KEEPINTVL the connection ends, above it goes on. Both halves
+# have the library; "without" is the half with the timeout at that bound.
+passed() { # PORT NUMBER: have that many packets come to the port?
+    [ "$(on server nft list chain inet power input |
+        sed -n "s/.*dport $1 counter packets \([0-9]*\).*/\1/p")" -ge "$2" ]
+}
+lost_probe() {
+    export KEEPIDLE=2 KEEPINTVL=2 KEEPCNT=9 KEEPTIMEOUT=4
+    [ "$protocol" = 6 ] || return 0
+    for half in $halves; do
+        port=$(port "$half")
+        [ "$half" = without ] || KEEPTIMEOUT=6
+        serve without "$port" OPEN:/dev/null
+        # After the two packets of the handshake the first is the probe.
+        on server nft add rule inet power input tcp dport "$port" counter
+        on server nft add rule inet power input tcp dport "$port" \
+            numgen inc mod 1000 == 2 drop
+        use with client python3 -c "$reader" "$version" "$protocol" "$near" \
+            "$port" >"$out.$half" 2>&1 &
+    done
+    wait_until test -s "$out.without"
+    expect 'at the bound: the read' ETIMEDOUT "$(cat "$out.without")"
+    wait_until passed "$(port with)" 6
+    expect 'above the bound: the read' '' "$(cat "$out.with")"
+    expect 'above the bound: connections' 1 \
+        "$(connections client "$(port with)")"
+}
+
 # What KEEPTIMEOUT does beside that. A peer that is alive and pauses reading
 # counts as gone; without the timeout all the data arrives later. Both halves
 # have the library, and the server at the far end sends.
@@ -350,7 +380,7 @@ at_exit=end_cases
 
 base=7000
 for name in nat dead_peer rebooted_peer server wire long_interval outage \
-    in_flight paused connecting; do
+    in_flight lost_probe paused connecting; do
     for over in $families $multipath; do
         base=$((base + 10))
         (
