@@ -151,7 +151,7 @@ int run_command(const struct request *request)
         return STATUS_FAILED;
     }
     if (request->given['q'] == NULL &&
-        is_in_reach(command, &library, &request->wanted) && !off)
+        check_reach(command, &library, &request->wanted) && !off)
         hint_at_environment();
     execvp(command[0], command);
     error = errno;

@@ -128,8 +128,12 @@ static const char *judge_elf(const struct walk *walk, int fd,
     char loader[PATH_MAX];
 
     if (judge_loss(walk, walk->preloaded) != NULL && is_privileged(fd, status))
-        return "runs with more rights than yours (set-user-ID or file "
-               "capabilities) and ignores its caller's environment";
+        return walk->preloaded
+                   ? "runs with more rights than yours (set-user-ID or file "
+                     "capabilities) and ignores its caller's environment"
+                   : "runs with more rights than yours (set-user-ID or file "
+                     "capabilities), where LD_PRELOAD is ignored, but not "
+                     "--global";
     if (walk->off)
         return NULL;
     if (kind != walk->library->kind && kind != walk->library->twin_kind)
@@ -226,7 +230,7 @@ static bool take_step(struct walk *walk, int fd, const struct stat *status)
     return reason == NULL;
 }
 
-bool is_in_reach(char *const command[], const struct library *library,
+bool check_reach(char *const command[], const struct library *library,
                  const struct wanted *wanted)
 {
     struct walk walk = {.library = library,

@@ -16,7 +16,7 @@
  * to do, and returns false. Scripts and commands that run others are followed;
  * what cannot be read is not judged.
  */
-bool is_in_reach(char *const command[], const struct library *library,
+bool check_reach(char *const command[], const struct library *library,
                  const struct wanted *wanted);
 
 #endif
