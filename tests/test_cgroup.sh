@@ -117,6 +117,17 @@ done
 if [ -e "$tmp/go" ]; then
     expect 'force, Go' "$(both "$ours")" "$(inside "$cgroup" "$tmp/go" default)"
 fi
+# What was connected before force can have keepalive, and a listener what it
+# likes: its connections get the values of the cgroup.
+drop "$cgroup"
+starts "$traffic" open "$tmp/open"
+# shellcheck disable=SC2086
+put --force $flags --cgroup "$cgroup"
+goes_on
+expect 'force, and what was connected before' "ready
+listener: KEEPALIVE=1 $own
+client: $(echo "$none" | sed 's/=0/=1/') KEEPTIMEOUT=0
+accepted: $none KEEPTIMEOUT=0" "$(cat "$tmp/open")"
 put --force -t 222 --cgroup "$cgroup"
 expect 'force, what is not given' \
     "$(both 'KEEPALIVE=1 KEEPCNT=5 KEEPIDLE=222 KEEPINTVL=6 KEEPTIMEOUT=7000')" \
@@ -238,6 +249,117 @@ expect 'trials that were left over' "$inner/" "$(ls -d "$cgroup"/*/ "$inner"/*/ 
     2>/dev/null)"
 drop "$inner"
 rmdir "$inner"
+
+# Each reason by its name, and nothing is changed
+mkdir "$inner"
+put -t 111 --cgroup "$inner"
+refuses() {
+    expect "$1" "keepalive: $2: $3
+status 125" "$(said -t 222 --cgroup "$2")"
+}
+untried='no connection could be tried there:'
+frozen() { echo "$1" >"$cgroup/cgroup.freeze"; }
+frozen 1
+refuses 'a frozen cgroup' "$inner" \
+    "$untried the cgroup is frozen; nothing was changed"
+frozen 0
+echo 0 >"$cgroup/cgroup.max.descendants"
+refuses 'no more cgroups' "$inner" "$untried cgroup.max.descendants or \
+cgroup.max.depth leave no room for a cgroup; nothing was changed"
+echo max >"$cgroup/cgroup.max.descendants"
+mkdir "$cgroup/keepalive-trial"
+sleep 1000 &
+sleeper=$!
+echo "$sleeper" >"$cgroup/keepalive-trial/cgroup.procs"
+refuses 'a process in the trial' "$inner" \
+    "$untried a process is in keepalive-trial there or beside it; nothing was changed"
+kill "$sleeper"
+wait "$sleeper" 2>/dev/null
+for _ in $(seq 64); do "$tmp/attach" beside other "$outer"; done
+refuses '64 programs' "$outer" \
+    '64 programs are attached there already, the limit of the kernel'
+for _ in $(seq 64); do "$tmp/attach" detach setter "$outer"; done
+expect 'what was there is there' '111' "$("$COMMAND" --cgroup "$inner" |
+    awk 'NR == 2 { print $2 }')"
+put --off --cgroup "$inner"
+# Its directory is open, but the cgroup is gone when it is its turn.
+mkfifo "$tmp/turn"
+flock /run/keepalive.lock cat "$tmp/turn" >"$tmp/out" &
+exec 5>"$tmp/turn"
+while flock -n /run/keepalive.lock true; do sleep 0.1; done
+"$COMMAND" -t 222 --cgroup "$inner" >"$tmp/said" 2>&1 5>&- &
+setter=$!
+for _ in $(seq 100); do
+    readlink /proc/$setter/fd/* | grep -qx "$inner" && break
+    sleep 0.1
+done
+rmdir "$inner"
+exec 5>&-
+wait "$setter"
+expect 'a cgroup that is removed' "125 keepalive: $inner: the cgroup was removed \
+meanwhile" "$? $(cat "$tmp/said")"
+mkdir "$inner"
+echo threaded >"$inner/cgroup.type"
+refuses 'a threaded cgroup' "$inner" \
+    "$untried the cgroup is threaded; nothing was changed"
+rmdir "$inner"
+mkdir "$inner"
+# A path of somebody else's does not reach the terminal as it is.
+strange=$tmp/$(printf 'x\302\233y')
+mkdir "$strange"
+# shellcheck disable=SC2016
+expect 'control characters of a mount' "keepalive: 'no' is not a cgroup of \
+version 2, and there is none of that name below $tmp/x?y" "$(unshare -m sh -c '
+    mount --bind "$1" "$2" && umount -l "$1" && "$0" --cgroup no' \
+    "$COMMAND" "$mount" "$strange" 2>&1)"
+expect 'a hint at the values' 1 "$("$COMMAND" -q -t 1 --cgroup "$inner" 2>&1 |
+    grep -c 'below the interval')"
+drop "$inner"
+
+# The cgroup of the command itself; .control is systemd's, within it.
+mkdir "$inner/.control" "$inner/self"
+for at in "$inner" "$inner/.control"; do
+    expect "self, in $at" "$head
+on 111 - - - $inner
+status 0" "$(inside "$at" "$COMMAND" -t 111 --cgroup self 2>/dev/null | columns
+        echo "status $?")"
+    drop "$inner"
+done
+expect 'a directory called self' "nothing is in force in $inner/self
+status 1" "$(cd "$inner" && said --cgroup ./self)"
+if [ ! -e "$mount/cgroup.type" ]; then
+    expect 'self, not the whole machine' "keepalive: self: this process is in \
+the root, the whole machine; name the mount if you mean that" \
+        "$(inside "$mount" "$COMMAND" --cgroup self 2>&1)"
+fi
+rmdir "$inner/.control" "$inner/self"
+
+# What is shown is so at one moment, also while it is being replaced.
+put -t 111 --cgroup "$inner"
+strace -o "$tmp/trace" -e trace=bpf "$COMMAND" --cgroup "$inner" >"$tmp/out"
+for call in $(seq "$(grep -c '^bpf(' "$tmp/trace")"); do
+    strace -o "$tmp/trace" -e trace=bpf -e inject="bpf:signal=STOP:when=$call" \
+        "$COMMAND" --cgroup "$inner" >"$tmp/shown" 2>&1 &
+    tracer=$!
+    for _ in $(seq 1000); do
+        shower=$(pgrep -P "$tracer") &&
+            grep -q '^State:.*[Tt] ' "/proc/$shower/status" &&
+            grep -q -- '--- stopped' "$tmp/trace" && break
+        sleep 0.01
+    done
+    put -t 222 --cgroup "$inner"
+    put -t "$call" --cgroup "$inner"
+    kill -CONT "$shower"
+    wait "$tracer"
+    case $(columns <"$tmp/shown") in
+    "$head
+on $call - - - $inner" | "$head
+on 111 - - - $inner") ;;
+    *) fail "replaced at call $call of those that show: $(cat "$tmp/shown")" ;;
+    esac
+    put -t 111 --cgroup "$inner"
+done
+drop "$inner"
 
 # No right
 while read -r capability word; do

@@ -90,7 +90,8 @@ static void explain(const char *path)
               "CONFIG_CGROUP_BPF",
               printable);
     else if (error == ENOSPC)
-        warnx("%s: 64 programs are attached there already, the kernel's limit",
+        warnx("%s: 64 programs are attached there already, the limit of the "
+              "kernel",
               printable);
     else if (error == ENOENT || error == ENODEV)
         warnx("%s: the cgroup was removed meanwhile", printable);

@@ -151,7 +151,7 @@ static void explain_trial(const char *path)
                                 "leave no room for a cgroup"
         : error == EOPNOTSUPP ? "the cgroup is threaded"
         : error == EDEADLK    ? "the cgroup is frozen"
-        : error == EBUSY      ? "a process is in " TRIAL ", which was left over"
+        : error == EBUSY      ? "a process is in " TRIAL " there or beside it"
         : error == ENODEV || error == ENOENT
             ? "the cgroup was removed meanwhile"
             : strerror(error);
