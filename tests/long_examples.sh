@@ -36,11 +36,18 @@ expect 'the image of the DaemonSet, all three times' '3 registry.example.com/kee
     "$(grep -oE '(image=|image: )[a-z0-9]+([._/-][a-z0-9]+)*$' \
         examples/daemonset.yaml | sed 's/image[=:] *//' | sort | uniq -c |
         sed 's/^ *//')"
-expect 'the DaemonSet' 'DaemonSet True True /sys/fs/cgroup nsenter' \
+expect 'the DaemonSet' 'DaemonSet True linux True /sys/fs/cgroup nsenter 32Mi' \
     "$(python3 -c 'import sys, yaml
 it = yaml.safe_load(open("examples/daemonset.yaml"))
 spec = it["spec"]["template"]["spec"]
 switch = spec["initContainers"][0]
-print(it["kind"], spec["hostPID"], switch["securityContext"]["privileged"],
-      spec["volumes"][0]["hostPath"]["path"], switch["command"][0])')"
+print(it["kind"], spec["hostPID"], spec["nodeSelector"]["kubernetes.io/os"],
+      switch["securityContext"]["privileged"],
+      spec["volumes"][0]["hostPath"]["path"], switch["command"][0],
+      spec["containers"][0]["resources"]["limits"]["memory"])')"
+# It is built from a stage that has the command and no compiler.
+stage=$(sed -n 's/.*docker build --target \([a-z]*\) .*/\1/p' examples/daemonset.yaml)
+expect 'the stage of its image' 'COPY /usr/local/bin/' \
+    "$(sed -n "/^FROM .* AS $stage\$/,/^\$/p" examples/Dockerfile |
+        sed -n 's,^\(RUN\|COPY\).* \(/[a-z/]*bin/\)$,\1 \2,p')"
 finish

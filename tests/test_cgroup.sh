@@ -405,18 +405,26 @@ word|--cgroup: unexpected argument 'word'
 END
 expect 'nothing is left' '' "$(attached)"
 
-# The command line of the DaemonSet, on this cgroup; the process whose cgroup
-# namespace it enters is this one.
-command=$(sed -n 's/^ *command: \[\(.*keepalive.*\)\]$/\1/p' \
-    examples/daemonset.yaml | tr -d '",')
-case $command in
-'nsenter '*) ;;
-*) fail "no command in examples/daemonset.yaml: $command" ;;
-esac
-command=$(echo "$command" |
-    sed "s, -t 1 -C keepalive , -t $$ -C $COMMAND ,
-        s,/node/kubepods.slice,$cgroup,")
-# shellcheck disable=SC2086
+# What the DaemonSet runs, with its node below $outer, in the cgroup namespace of
+# this process; then on a node where there are no pods, and where nothing works.
+script=$(sed -n '/^ *- |$/,/securityContext:/{s/^ \{14\}//p;}' \
+    examples/daemonset.yaml | sed "s,/node,$outer,; s,  keepalive ,  $COMMAND ,")
+on_node() {
+    nsenter -t $$ -C sh -c "$script" >"$tmp/said" 2>&1
+    status=$?
+    columns <"$tmp/said"
+    echo "status $status"
+}
+expect 'the DaemonSet, no pods' "no cgroup of pods in /sys/fs/cgroup
+status 0" "$(on_node)"
+mkdir "$outer/kubepods"
 expect 'the DaemonSet' "$head
-on 120 30 5 - $cgroup" "$($command 2>&1 | columns)"
+on 120 30 5 - $outer/kubepods
+status 0" "$(on_node)"
+script=$(echo "$script" | sed 's/-t 120 -i 30 -c 5/--off/')
+put -t 222 --cgroup "$outer"
+expect 'the DaemonSet, --off' "keepalive: $outer/kubepods: nothing of its own is \
+in force, but what is set in $outer still is
+exit status 2
+status 0" "$(on_node)"
 finish
