@@ -35,7 +35,7 @@ join() { sed -e :join -e '/\\$/{ N; s/\\\n *//; b join' -e '}'; }
         rendered "$manual" | join | sed -n 's/^ \{5,\}\([#$] \)/\1/p'
     done
     join <README | sed -n 's/^    //p' | sed 's/   *# .*//' | grep -E \
-        '^(\$ |apt-get|keepalive |make |LD_PRELOAD=|echo |sysctl |cp |export |install |rm )'
+        '^(\$ |apt-get|keepalive |make |LD_PRELOAD=|echo |sysctl |cp |export |install |rm |systemctl )'
 } | sed 's/^[#$] //; s/ *$//' | sort -u >"$tmp/commands"
 
 # A line with a # that is neither a prompt nor in the middle of a line would be
@@ -135,7 +135,7 @@ esac
 try 'export LD_PRELOAD=/usr/local/lib/libkeepalive.so KEEPIDLE=120' 0 ''
 expect 'and what is started then' 'SO_KEEPALIVE is ON' \
     "$(export LD_PRELOAD=/usr/local/lib/libkeepalive.so; "$show" | head -n 1)"
-try 'install -D /usr/local/share/doc/keepalive/examples/service.conf /etc/systemd/system/NAME.service.d/keepalive.conf' 0 ''
+try 'install -Dm644 /usr/local/share/doc/keepalive/examples/service.conf /etc/systemd/system/NAME.service.d/keepalive.conf' 0 ''
 try 'rm /etc/profile.d/keepalive.sh' 0 ''
 try 'rm /etc/systemd/system/NAME.service.d/keepalive.conf' 0 ''
 
@@ -197,8 +197,8 @@ expect 'nothing is left' '' "$(find /usr -name '*keepalive*' \
 tried_by tests/clean.sh apt-get
 tried_by tests/long_packages.sh 'make deb' 'make rpm'
 tried_by tests/test_system.sh /lib/ld-linux.so.2 "make CC='gcc -m32'"
-# Their servers were tried by hand.
-tried_by man/libkeepalive.7 postconf 'tmux new' 'screen -X'
+# They need a server, or an init, of the machine.
+tried_by man/libkeepalive.7 postconf 'tmux new' 'screen -X' systemctl
 expect 'command lines that are not tried here' '' \
     "$(sort -u "$tmp/tried" | comm -13 - "$tmp/commands")"
 finish

@@ -95,9 +95,10 @@ calls() {
 row 'TCP, four options' "$(calls - tcp)" "$(calls - own)" \
     "$(calls "$ours" tcp)" "$(calls "$dontdie" tcp)" "$(calls "$classic" tcp)"
 
-heading 'instructions, start of a program' empty '' ours dontdie classic
-# start_row LABEL VARIABLES: the empty one in full, the others over it
+heading 'instructions, start of a program' bare empty ours dontdie classic
+# start_row LABEL VARIABLES: bare and the empty one in full, the others over it
 start_row() {
+    bare=$(instructions - "$2" /bin/true)
     base=$(instructions "$empty" "$2" /bin/true)
     set -- "$1" "$2" "$ours" "$dontdie" "$classic"
     over=
@@ -110,7 +111,7 @@ start_row() {
         fi
     done
     # shellcheck disable=SC2086
-    row "$1" "$base" '' $over
+    row "$1" "$bare" "$base" $over
 }
 others=$(seq 10 | sed 's/.*/VARIABLE&=value&/' | xargs)
 start_row 'true, 10 variables' "$(echo "$others" | cut -d' ' -f1-9)"
@@ -118,6 +119,19 @@ start_row 'true, the four among the 10' \
     "$four $(echo "$others" | cut -d' ' -f1-2)"
 others=$(seq 299 | sed 's/.*/VARIABLE&=value&/' | xargs)
 start_row 'true, 300 variables' "$others"
+
+# As `make deb` builds it.
+if command -v dpkg-buildflags >/dev/null; then
+    export DEB_BUILD_MAINT_OPTIONS=hardening=+all
+    make -s BUILD="$tmp/packaged" CFLAGS="$(dpkg-buildflags --get CFLAGS)" \
+        CPPFLAGS="$(dpkg-buildflags --get CPPFLAGS)" \
+        LDFLAGS="$(dpkg-buildflags --get LDFLAGS)" \
+        "$tmp/packaged/libkeepalive.so"
+    strip -o "$tmp/ours../lib.so" "$tmp/packaged/libkeepalive.so"
+    start_row 'true, 10 variables, as packaged' \
+        "$(seq 9 | sed 's/.*/VARIABLE&=value&/' | xargs)"
+    strip -o "$ours" "$LIBKEEPALIVE"
+fi
 
 heading "time, start of true, $STARTS rounds, us" bare empty ours dontdie \
     classic
