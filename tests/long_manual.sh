@@ -118,7 +118,6 @@ try 'keepalive -t 2m -i 30 -c 5 psql -h db' 0 '*ON*= 5*= 120*= 30'
 try 'LD_PRELOAD=/usr/local/lib/libkeepalive.so KEEPIDLE=120 psql -h db' 0 \
     '*ON*= 120*'
 try 'keepalive -t 2m psql -h db' 0 '*ON*= 120*'
-try 'keepalive -t 120 psql -h db' 0 '*ON*= 120*'
 try 'LD_PRELOAD=/usr/local/lib/libkeepalive.so KEEPIDLE=2m psql -h db' 0 \
     '*ON*= 120*'
 try 'strace -f -e trace=socket,setsockopt -E KEEPIDLE=120 -E LD_PRELOAD=/usr/local/lib/libkeepalive.so ssh host' \
