@@ -11,7 +11,8 @@
  *                       alive; started with descriptors 0 to 2 closed
  *     probe arguments   runs `probe sockets` with no argument, not even 0
  *     probe set         what setsockopt() returns for what is no socket
- *     probe message     whether setsockopt() leaves the message of dlerror(3)
+ *     probe message     whether there is a message of dlerror(3), and whether
+ *                       setsockopt() leaves it alone
  *     probe calls       what setsockopt() returns, for calls good and bad
  *     probe no_delay    sets an option that is none of ours, by the value 9
  *     probe override    sockets on which the program sets values of its own
@@ -175,7 +176,12 @@ static int set(void)
 
 static int message(void)
 {
-    void *nothing = dlopen("libnothing-of-this-name.so", RTLD_NOW);
+    const char *left = dlerror();
+    void *nothing;
+
+    if (left != NULL)
+        puts("message: left at the start");
+    nothing = dlopen("libnothing-of-this-name.so", RTLD_NOW);
 
     setsockopt(0, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
     puts(nothing == NULL && dlerror() != NULL ? "message: kept"

@@ -148,6 +148,13 @@ expect 'while the constructor looks up' 'early: all kept alive' \
     "$(EARLY=64 KEEPIDLE=222 LD_PRELOAD=$naive:$BUILD/tests/early.so \
         "$probe" closed)"
 
+# Linked after the C library it finds nothing, and dlerror(3) says so.
+$cc -D_GNU_SOURCE -Iinclude -o "$tmp/linked" tests/probe.c \
+    -Wl,--no-as-needed -ldl -lc "$LIBKEEPALIVE" || fail 'linked: does not build'
+expect 'linked after the C library' 'message: left at the start
+message: kept' "$(LD_LIBRARY_PATH=$(dirname "$LIBKEEPALIVE") \
+    "$tmp/linked" message 2>&1)"
+
 # An auditor sees the look-ups; there is one more with 32 bits.
 expect 'what an auditor sees' 'setsockopt socket' \
     "$(LD_AUDIT=$tmp/AUDIT.so LD_PRELOAD=$LIBKEEPALIVE "$probe" variables |
