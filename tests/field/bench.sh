@@ -77,6 +77,7 @@ make_row 'TCP, KEEPALIVE=off' tcp tcp KEEPALIVE=off
 make_row 'UDP' udp udp "$four"
 make_row 'local' local local "$four"
 make_row "and the program's setsockopt()" set set KEEPALIVE=off
+make_row 'and that with KEEPALIVE=force' set set "$four KEEPALIVE=force"
 
 heading 'system calls, socket() alone' bare floor ours dontdie classic
 # calls LIBRARY KIND
@@ -115,6 +116,8 @@ start_row() {
 }
 others=$(seq 10 | sed 's/.*/VARIABLE&=value&/' | xargs)
 start_row 'true, 10 variables' "$(echo "$others" | cut -d' ' -f1-9)"
+start_row 'true, KEEPIDLE among the 10' \
+    "KEEPIDLE=240 $(echo "$others" | cut -d' ' -f1-8)"
 start_row 'true, the four among the 10' \
     "$four $(echo "$others" | cut -d' ' -f1-2)"
 others=$(seq 299 | sed 's/.*/VARIABLE&=value&/' | xargs)
