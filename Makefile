@@ -122,10 +122,10 @@ $(BUILD)/how: force
 # version of a modern system is unknown to an older one. The linker takes the
 # names from a stand-in, called as glibc is on this architecture. A C library
 # that is not glibc has no versions, and no such name.
-libc := $(patsubst "%",%,$(lastword $(shell printf '\043include <features.h>\n\
+libc := $(filter "lib%",$(shell printf '\043include <features.h>\n\
 	\043ifdef __GLIBC__\n\043include <gnu/lib-names.h>\nLIBC_SO\n\043endif\n' | \
-	$(CC) $(CPPFLAGS) $(CFLAGS) -E -P -x c - 2>/dev/null)))
-standin = $(if $(libc),$(BUILD)/stand-in/$(libc))
+	$(CC) $(CPPFLAGS) $(CFLAGS) -E -P -x c - 2>/dev/null))
+standin = $(if $(libc),$(BUILD)/stand-in/$(patsubst "%",%,$(lastword $(libc))))
 
 # Packed relocations are unknown to glibc before 2.36, and without a version it
 # would not even refuse them.

@@ -137,16 +137,17 @@ else
     echo "no such addresses here: $(head -n 1 "$tmp/log")"
 fi
 
-# Who interposes dlsym(3) and finds our own functions: the system calls are made.
+# Who interposes dlsym(3) and finds our own functions, which then must not call
+# themselves: the system calls are made.
 naive=$LIBKEEPALIVE:$tmp/NAIVE.so
 expect 'a dlsym() that finds the first definition' "$("$probe" set)
-SO_KEEPALIVE is ON" "$(LD_PRELOAD=$naive "$probe" set 2>&1
-    LD_PRELOAD=$naive "$show" 2>&1 | head -n 1)"
+SO_KEEPALIVE is ON" "$(timeout 20 env LD_PRELOAD="$naive" "$probe" set 2>&1
+    timeout 20 env LD_PRELOAD="$naive" "$show" 2>&1 | head -n 1)"
 
 # Threads make sockets while the constructor waits for that dlsym().
 expect 'while the constructor looks up' 'early: all kept alive' \
-    "$(EARLY=64 KEEPIDLE=222 LD_PRELOAD=$naive:$BUILD/tests/early.so \
-        "$probe" closed)"
+    "$(timeout 60 env EARLY=64 KEEPIDLE=222 \
+        LD_PRELOAD="$naive:$BUILD/tests/early.so" "$probe" closed)"
 
 # Linked after the C library it finds nothing, and dlerror(3) says so.
 $cc -D_GNU_SOURCE -Iinclude -o "$tmp/linked" tests/probe.c \
