@@ -47,9 +47,9 @@ else
 fi
 
 # A compiler for musl does not see the kernel's headers by itself.
-left_out='keepalive: --cgroup was left out of this build, whose kernel headers \
+left_out="keepalive: --cgroup was left out of this build, whose kernel headers \
 are older than Linux 5.6 or missing
-status 125'
+status 125"
 # The status is that of --cgroup, which needs no root to say this.
 cgroup_of() { "$1/keepalive" --cgroup /no 2>&1; echo "status $?"; }
 mkdir -p "$tmp/old/linux"

@@ -190,7 +190,13 @@ if [ -d /var/cache/ldconfig ]; then
     at_exit="umount -l /var/cache/ldconfig; $at_exit"
 fi
 bare_name() { (cd / && LD_PRELOAD=libkeepalive.so first_line "$show"); }
-if PATH=$PATH:/sbin:/usr/sbin ldconfig -N -X -v 2>/dev/null |
+case $(bare_name) in
+*"$ignored"*) other= ;;
+*) other=yes ;;
+esac
+if [ -n "$other" ]; then
+    leave_out 'another libkeepalive.so is installed'
+elif PATH=$PATH:/sbin:/usr/sbin ldconfig -N -X -v 2>/dev/null |
     grep -q ^/usr/local/lib:; then
     for target in install install-library; do
         command make -s BUILD="$tmp/build" $target || fail "make $target"
