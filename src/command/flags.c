@@ -56,7 +56,7 @@ static const struct flag {
     {NONE, 'p', "pid", "[=PID]", "the sockets of processes, by number or name",
      SOCKETS},
     {NONE, 'a', "all", NULL, "the sockets of all processes", SOCKETS},
-    {NONE, 'm', "missing", NULL, "only connections without keepalive", SOCKETS},
+    {NONE, 'm', "missing", NULL, "only connections that lack this", SOCKETS},
     {NONE, 'n', "dry-run", NULL, "say what would be set", SOCKETS},
     {NONE, 'g', "global", "on|off|status", "the whole machine", MACHINE},
     {NONE, 'G', "cgroup", "DIR|self", "every program of a cgroup", CGROUP},
@@ -126,6 +126,18 @@ static bool note_flag(struct request *request, int letter)
            note_value(&request->wanted, &flags[i], request->given[letter]);
 }
 
+/* `-pj 17` would take j for the name of a process. */
+static bool is_number_behind_p(const char *text)
+{
+    char printable[PRINTABLE];
+
+    if (text[strspn(text, "0123456789")] == '\0')
+        return true;
+    warnx("-p%s: only a number can stand directly behind -p; write -p NAME",
+          make_printable(printable, text));
+    return false;
+}
+
 /* The table of flags for getopt_long(3). */
 static void make_options(struct option longs[FLAGS + 1], char *shorts)
 {
@@ -168,9 +180,13 @@ bool read_flags(struct request *request, int argc, char *argv[])
         request->wanted.values[i] = NO_VALUE;
     argv[0] = program_invocation_short_name; /* as getopt names it */
     for (;;) {
-        int letter = getopt_long(argc, argv, shorts, longs, NULL);
+        int index = NONE; /* of a long flag */
+        int letter = getopt_long(argc, argv, shorts, longs, &index);
 
-        if (letter == '?' || (letter != -1 && !note_flag(request, letter)))
+        if (letter == '?' ||
+            (letter == 'p' && index == NONE && optarg != NULL &&
+             !is_number_behind_p(optarg)) ||
+            (letter != -1 && !note_flag(request, letter)))
             return false;
         if (letter != -1)
             continue;
@@ -219,14 +235,13 @@ void print_help(void)
     puts("\nA TIME is in seconds, or has s, m or h behind it.\n"
          "\nExamples:\n"
          "  keepalive -t 4m ssh host      first probe after 4 idle minutes\n"
-         "  keepalive -a -m -t 240        every connection that is not kept "
-         "alive"
-         "\n"
+         "  keepalive -a -m -t 240        every connection whose first probe "
+         "comes later\n"
          "\nExit status: the command's own; 125 if keepalive fails, 126 if the "
          "command\ncannot be run, 127 if it is not found. With -p and -a: 1 a "
          "process has ended, 2\none is out of reach, 3 the kernel refused a "
          "value, "
-         "4 connections are not kept\nalive (-m). See keepalive(1).");
+         "4 connections lack what\nis asked (-m). See keepalive(1).");
 }
 
 /* Says what a flag needs that was given with nothing that it goes with. */

@@ -40,7 +40,8 @@ void write_value(char *text, size_t size, int row, int value, bool json)
         snprintf(text, size, "%s", json ? "null" : "-");
     else if (row == KEEPALIVE_SWITCH)
         snprintf(text, size, "%s", words[json][value != 0]);
+    else if (value % scale == 0)
+        snprintf(text, size, "%d", value / scale);
     else
-        snprintf(text, size, "%.*f", value % scale == 0 ? 0 : 3,
-                 (double)value / scale);
+        snprintf(text, size, "%.3f", (double)value / scale);
 }

@@ -4,128 +4,147 @@
  */
 #include "sockets/print.h"
 
+#include "exit_status.h"
 #include "flags.h"
 #include "text.h"
 
+#include <arpa/inet.h>
+#include <err.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* tcpi_state, numbered as in the kernel's include/net/tcp_states.h */
-static const char *const states[SOCKET_STATES] = {
+static const char *const states[] = {
     "unknown",    "established", "syn-sent",  "syn-recv",
     "fin-wait-1", "fin-wait-2",  "time-wait", "closed",
     "close-wait", "last-ack",    "listen",    "closing",
 };
 
-enum { CELL = ADDRESS };
+/* An IPv6 address, its scope, brackets and a port */
+enum { CELL = INET6_ADDRSTRLEN + sizeof("[%4294967295]:65535") };
+
+/* Writes an address; false, and a dash, where there is none. */
+static bool write_address(char text[CELL], const union address *address)
+{
+    char host[INET6_ADDRSTRLEN];
+    char scope[16] = "";
+
+    if (address->any.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &address->inet.sin_addr, host, sizeof(host));
+        snprintf(text, CELL, "%s:%d", host, ntohs(address->inet.sin_port));
+    } else if (address->any.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &address->inet6.sin6_addr, host, sizeof(host));
+        if (address->inet6.sin6_scope_id != 0)
+            snprintf(scope, sizeof(scope), "%%%u",
+                     address->inet6.sin6_scope_id);
+        snprintf(text, CELL, "[%s%s]:%d", host, scope,
+                 ntohs(address->inet6.sin6_port));
+    } else {
+        snprintf(text, CELL, "-");
+        return false;
+    }
+    return true;
+}
 
 static void write_next(char text[CELL], const struct socket_row *row, bool json)
 {
     if (row->next == NO_VALUE)
         snprintf(text, CELL, "%s", json ? "null" : "-");
-    else
-        snprintf(text, CELL, "%.1f",
-                 (double)row->next / (double)sysconf(_SC_CLK_TCK));
+    else /* tenths */
+        snprintf(text, CELL, "%d.%d", row->next / 1000, row->next / 100 % 10);
 }
 
-/* The columns of the table */
-enum {
-    PID,
-    NAME,
-    DESCRIPTOR,
-    LOCAL,
-    REMOTE,
-    STATE,
-    VALUES,
-    NEXT = VALUES + KEEPALIVE_OPTIONS,
-    CELLS
-};
-
-static void write_heads(char cells[CELLS][CELL])
+static void write_heads(FILE *out)
 {
-    static const char *const heads[VALUES] = {
-        [PID] = "pid",     [NAME] = "name",     [DESCRIPTOR] = "fd",
-        [LOCAL] = "local", [REMOTE] = "remote", [STATE] = "state"};
+    const char *name;
 
-    for (int i = 0; i < VALUES; i++)
-        snprintf(cells[i], CELL, "%s", heads[i]);
+    fprintf(out, "pid\tname\tfd\tlocal\tremote\tstate\t");
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
-        const char *name;
-
         find_column(i, &name);
-        snprintf(cells[VALUES + i], CELL, "%s", name);
+        fprintf(out, "%s\t", name);
     }
-    snprintf(cells[NEXT], CELL, "next");
+    fprintf(out, "next\n");
 }
 
-static void write_row(char cells[CELLS][CELL], const struct socket_row *row)
+static void write_row(FILE *out, const struct socket_row *row)
 {
     char printable[PRINTABLE];
+    char text[CELL];
+    const char *name;
 
+    fprintf(out, "%d", row->pid);
     if (row->others > 0)
-        snprintf(cells[PID], CELL, "%d+%d", row->pid, row->others);
-    else
-        snprintf(cells[PID], CELL, "%d", row->pid);
-    snprintf(cells[NAME], CELL, "%s",
-             row->name[0] != '\0' ? make_printable(printable, row->name) : "-");
-    for (char *c = cells[NAME]; *c != '\0'; c++)
+        fprintf(out, "+%d", row->others);
+    make_printable(printable, row->name[0] != '\0' ? row->name : "-");
+    for (char *c = printable; *c != '\0'; c++)
         if (*c == ' ') /* a blank would be a column more */
             *c = '_';
-    snprintf(cells[DESCRIPTOR], CELL, "%d", row->fd);
-    snprintf(cells[LOCAL], CELL, "%s", row->local);
-    snprintf(cells[REMOTE], CELL, "%s",
-             row->remote[0] != '\0' ? row->remote : "-");
-    snprintf(cells[STATE], CELL, "%s", states[row->state]);
+    write_address(text, &row->local);
+    fprintf(out, "\t%s\t%d\t%s\t", printable, row->fd, text);
+    write_address(text, &row->remote);
+    fprintf(out, "%s\t%s\t", text, states[row->state]);
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
-        const char *name;
         int option = find_column(i, &name);
-        bool changed = row->before[option] != row->after[option];
-        char before[CELL];
-        char after[CELL];
 
-        write_value(after, CELL, option, row->after[option], false);
-        write_value(before, CELL, option, row->before[option], false);
-        snprintf(cells[VALUES + i], CELL, "%.20s%s%.20s", changed ? before : "",
-                 changed ? "->" : "", after);
+        if (row->before[option] != row->after[option]) {
+            write_value(text, CELL, option, row->before[option], false);
+            fprintf(out, "%s->", text);
+        }
+        write_value(text, CELL, option, row->after[option], false);
+        fprintf(out, "%s\t", text);
     }
-    write_next(cells[NEXT], row, false);
+    write_next(text, row, false);
+    fprintf(out, "%s\n", text);
 }
 
-/* The last column is not padded. */
-static void print_cells(char cells[CELLS][CELL], const int widths[CELLS])
+/* Prints lines of cells that end with a tab, the last with a newline, so that
+ * the columns are aligned. */
+static void print_aligned(const char *text)
 {
-    for (int i = 0; i < CELLS - 1; i++)
-        printf("%-*s  ", widths[i], cells[i]);
-    puts(cells[CELLS - 1]);
+    enum { COLUMNS = 16 };
+    int widths[COLUMNS] = {0};
+    int column = 0;
+
+    for (const char *cell = text; *cell != '\0';) {
+        int length = (int)strcspn(cell, "\t\n");
+
+        if (widths[column] < length)
+            widths[column] = length;
+        column = cell[length] == '\t' ? column + 1 : 0;
+        cell += length + 1;
+    }
+    for (const char *cell = text; *cell != '\0';) {
+        int length = (int)strcspn(cell, "\t\n");
+
+        fwrite(cell, 1, (size_t)length, stdout);
+        if (cell[length] == '\t')
+            printf("%*s", widths[column++] - length + 2, "");
+        else
+            putchar('\n');
+        column = cell[length] == '\t' ? column : 0;
+        cell += length + 1;
+    }
 }
 
 static void print_table(const struct socket_table *table)
 {
-    char cells[CELLS][CELL];
-    int widths[CELLS];
+    char *text = NULL;
+    size_t size;
+    FILE *out = table->shown == 0 ? NULL : open_memstream(&text, &size);
 
     if (table->shown == 0)
         return;
-    write_heads(cells);
-    for (int i = 0; i < CELLS; i++)
-        widths[i] = (int)strlen(cells[i]);
-    for (size_t row = 0; row < table->count; row++) {
-        if (!table->rows[row].shown)
-            continue;
-        write_row(cells, &table->rows[row]);
-        for (int i = 0; i < CELLS; i++)
-            if (widths[i] < (int)strlen(cells[i]))
-                widths[i] = (int)strlen(cells[i]);
-    }
-    write_heads(cells);
-    print_cells(cells, widths);
-    for (size_t row = 0; row < table->count; row++) {
-        if (!table->rows[row].shown)
-            continue;
-        write_row(cells, &table->rows[row]);
-        print_cells(cells, widths);
-    }
+    if (out == NULL)
+        err(STATUS_FAILED, NULL);
+    write_heads(out);
+    for (size_t i = 0; i < table->count; i++)
+        if (table->rows[i].shown)
+            write_row(out, &table->rows[i]);
+    if (fclose(out) != 0)
+        err(STATUS_FAILED, NULL);
+    print_aligned(text);
+    free(text);
 }
 
 static void print_json_row(const struct socket_row *row, bool changes)
@@ -136,13 +155,10 @@ static void print_json_row(const struct socket_row *row, bool changes)
 
     printf("{\"pid\": %d, \"name\": ", row->pid);
     print_json_text(row->name, strlen(row->name));
-    printf(", \"others\": %d, \"fd\": %d, \"local\": ", row->others, row->fd);
-    print_json_text(row->local, strlen(row->local));
-    printf(", \"remote\": ");
-    if (row->remote[0] != '\0')
-        print_json_text(row->remote, strlen(row->remote));
-    else
-        printf("null");
+    write_address(text, &row->local);
+    printf(", \"others\": %d, \"fd\": %d, \"local\": \"%s\", \"remote\": ",
+           row->others, row->fd, text);
+    printf(write_address(text, &row->remote) ? "\"%s\"" : "null", text);
     printf(", \"state\": \"%s\"", states[row->state]);
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
         int option = find_column(i, &name);
@@ -166,7 +182,7 @@ static void print_json_row(const struct socket_row *row, bool changes)
     printf(changes ? "}}" : "}");
 }
 
-static void print_json(const struct socket_table *table, bool changes)
+static void print_json(const struct socket_table *table)
 {
     const char *comma = "\n";
 
@@ -175,17 +191,16 @@ static void print_json(const struct socket_table *table, bool changes)
         if (!table->rows[i].shown)
             continue;
         printf("%s", comma);
-        print_json_row(&table->rows[i], changes);
+        print_json_row(&table->rows[i], is_wanted(&table->request->wanted));
         comma = ",\n";
     }
     puts("\n]");
 }
 
-void print_sockets(const struct socket_table *table,
-                   const struct socket_request *request)
+void print_sockets(const struct socket_table *table)
 {
-    if (request->json)
-        print_json(table, is_wanted(&request->wanted));
+    if (table->request->json)
+        print_json(table);
     else
         print_table(table);
 }

@@ -8,7 +8,6 @@
 #include "sockets/table.h"
 
 /* Prints the rows that are shown. */
-void print_sockets(const struct socket_table *table,
-                   const struct socket_request *request);
+void print_sockets(const struct socket_table *table);
 
 #endif

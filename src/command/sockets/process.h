@@ -1,5 +1,5 @@
 /*
- * process.h - finds the sockets of running processes
+ * process.h - which processes are looked at
  * SPDX-License-Identifier: MIT
  */
 #ifndef KEEPALIVE_SOCKETS_PROCESS_H
@@ -7,14 +7,11 @@
 
 #include "sockets/table.h"
 
-/* Adds the sockets of every process, or of every one of a name. Returns how
- * many processes there were. */
-int add_processes(struct scan *scan, const char *name);
-
-/* Adds the sockets of the process or processes that an operand names. */
-void add_operand(struct scan *scan, const char *operand);
-
-/* Why a process is out of reach, for an error of the kernel. */
-const char *explain_reach(int error);
+/*
+ * Adds the sockets of the processes that the operands name, by number or name,
+ * or with --all of every process. Says which cannot be found.
+ */
+void add_processes(struct socket_table *table, char *const operands[],
+                   int count);
 
 #endif

@@ -5,58 +5,152 @@
 #include "sockets/show.h"
 
 #include "exit_status.h"
+#include "flags.h"
 #include "hints.h"
+#include "proc.h"
+#include "sockets/descriptors.h"
 #include "sockets/print.h"
 #include "sockets/process.h"
-#include "sockets/timer.h"
 
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-static void print_summary(const struct scan *scan)
+/* Can so many files be opened at a time? */
+static bool can_open(int count)
 {
-    const struct socket_table *table = scan->table;
-    bool set = is_wanted(&scan->request->wanted) && !scan->request->dry_run;
+    int fd = open("/", O_PATH | O_CLOEXEC);
+    bool can = fd >= 0 && (count == 1 || can_open(count - 1));
 
-    if (scan->out_of_reach > 0)
-        warnx("%d process%s out of reach; %s", scan->out_of_reach,
-              scan->out_of_reach == 1 ? " is" : "es are",
-              geteuid() == 0 ? explain_reach(EPERM) : "run it as root");
-    if (scan->request->missing)
+    if (fd >= 0)
+        close(fd);
+    return can;
+}
+
+/* With no descriptor left a process would look like one that is not there. */
+static void need_descriptors(void)
+{
+    enum { NEEDED = 12 };
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (!can_open(NEEDED))
+        err(STATUS_FAILED, "%d descriptors are needed (ulimit -n)", NEEDED);
+}
+
+/* In a /proc of another pid namespace a number is another process. */
+static void need_proc(void)
+{
+    static const char label[] = "\nNSpid:\t";
+    char *text = read_below(AT_FDCWD, "/proc/self/status");
+    const char *numbers = text == NULL ? "" : strstr(text, label);
+    struct stat status;
+
+    if (text == NULL && (errno != ENOENT || lstat("/proc/self", &status) < 0))
+        errx(STATUS_FAILED, "/proc cannot be read: %s",
+             errno == ENOENT ? "it is not mounted" : strerror(errno));
+    /* A number for each namespace, from that of /proc to our own */
+    if (text == NULL ||
+        (numbers != NULL && strcspn(numbers + sizeof(label), "\t") <
+                                strcspn(numbers + sizeof(label), "\n")))
+        errx(STATUS_FAILED,
+             "/proc is that of another pid namespace; mount that of this one "
+             "(unshare --mount-proc, nsenter -m)");
+    free(text);
+}
+
+/* The flag, and the column, of an option. */
+static const char *flag_of(int option)
+{
+    const char *name;
+    int column = 0;
+
+    while (find_column(column, &name) != option)
+        column++;
+    return name;
+}
+
+static void print_refusals(const struct socket_table *table)
+{
+    for (size_t i = 0; i < table->refusal_count; i++) {
+        const struct refusal *refusal = &table->refusals[i];
+        char more[64] = "";
+
+        if (refusal->count > 1)
+            snprintf(more, sizeof(more), ", and of %zu more socket%s,",
+                     refusal->count - 1, refusal->count == 2 ? "" : "s");
+        warnx("%d: %s of descriptor %d%s cannot be set: %s", refusal->pid,
+              flag_of(refusal->option), refusal->fd, more,
+              refusal->error != 0 ? strerror(refusal->error)
+                                  : "the kernel keeps another value");
+    }
+}
+
+/* The last line with --missing. */
+static void print_missing(const struct socket_table *table)
+{
+    const struct socket_request *request = table->request;
+    bool one = table->missing == 1;
+
+    if (!is_wanted(&request->wanted) && table->late > 0)
+        warnx("%zu of %zu connections %s not kept alive; %zu more %s a first "
+              "probe later than an hour",
+              table->missing, table->connections, one ? "is" : "are",
+              table->late, table->late == 1 ? "has" : "have");
+    else if (!is_wanted(&request->wanted))
         warnx("%zu of %zu connections %s not kept alive", table->missing,
-              table->connections, set ? "were" : "are");
-    else if (table->shown == 0 && scan->status == 0)
+              table->connections, one ? "is" : "are");
+    else if (request->dry_run)
+        warnx("%zu of %zu connections %s what is asked", table->missing,
+              table->connections, one ? "lacks" : "lack");
+    else
+        warnx("%zu of %zu connections lacked what is asked", table->missing,
+              table->connections);
+}
+
+static void print_summary(const struct socket_table *table)
+{
+    bool by_root = geteuid() != 0 && table->reach_error != ENOSYS;
+    unsigned hints = 0;
+
+    for (size_t i = 0; i < table->count; i++)
+        if (table->rows[i].shown)
+            hints = hint_at_values(table->request->wanted.values,
+                                   table->rows[i].after, hints);
+    print_refusals(table);
+    if (table->out_of_reach > 0)
+        warnx("%d process%s out of reach; %s", table->out_of_reach,
+              table->out_of_reach == 1 ? " is" : "es are",
+              by_root ? "run it as root" : explain_reach(table->reach_error));
+    if (table->request->missing)
+        print_missing(table);
+    else if (table->shown == 0 && table->status == 0)
         warnx("no TCP socket");
 }
 
 int show_sockets(const struct socket_request *request, char *const operands[],
                  int count)
 {
-    struct socket_table table = {0};
-    struct scan scan = {.request = request, .table = &table};
-    unsigned hints = 0;
+    struct socket_table table = {.request = request};
 
-    if (request->all)
-        add_processes(&scan, NULL);
-    for (int i = 0; i < count; i++)
-        add_operand(&scan, operands[i]);
-    add_timers(&scan);
-    print_sockets(&table, request);
+    need_descriptors();
+    need_proc();
+    add_processes(&table, operands, count);
+    print_sockets(&table);
     fflush(stdout);
-    for (size_t i = 0; i < table.count; i++)
-        if (table.rows[i].shown)
-            hints = hint_at_values(request->wanted.values, table.rows[i].after,
-                                   hints);
-    print_summary(&scan);
+    print_summary(&table);
     if (request->missing && table.missing > 0 &&
         (!is_wanted(&request->wanted) || request->dry_run))
-        worsen(&scan, SOCKETS_MISSING);
-    free(table.rows);
-    free(scan.slots);
-    free(scan.networks);
-    free(scan.pids);
-    return scan.status;
+        worsen(&table, SOCKETS_MISSING);
+    free_table(&table);
+    return table.status;
 }

@@ -4,184 +4,161 @@
  */
 #include "sockets/socket.h"
 
-#include "exit_status.h"
+#include "sockets/timer.h"
 
-#include <arpa/inet.h>
-#include <err.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
-    NETWORK_OF_SOCKET = 0x894c, /* SIOCGSKNS */
-    NETWORK_COOKIE = 71,        /* SO_NETNS_COOKIE, Linux 5.14 */
-    LISTEN = 10,                /* the kernel's include/net/tcp_states.h */
+    /* the kernel's include/net/tcp_states.h */
+    UNKNOWN = 0,
+    SYN_SENT = 2,
     CLOSED = 7,
+    LISTEN = 10,
+    STATES = 12,
+    HOUR = 3600,
 };
 
-/* What tells the network namespace of a socket; 0 if the kernel does not. */
-static uint64_t cookie_of(int socket)
+/* Reads the addresses; the remote one only of a connection. False if it has no
+ * local one, of IPv4 or IPv6. */
+static bool read_addresses(struct socket_row *row, int socket)
 {
-    uint64_t cookie = 0;
-    socklen_t size = sizeof(cookie);
+    socklen_t size = sizeof(row->local);
 
-    return getsockopt(socket, SOL_SOCKET, NETWORK_COOKIE, &cookie, &size) < 0
-               ? 0
-               : cookie;
+    if (getsockname(socket, &row->local.any, &size) < 0 ||
+        (row->local.any.sa_family != AF_INET &&
+         row->local.any.sa_family != AF_INET6))
+        return false;
+    /* getpeername(2) tells nothing before the connection is established. */
+    if (row->state == LISTEN || row->state == CLOSED ||
+        getsockopt(socket, SOL_SOCKET, SO_PEERNAME, &row->remote, &size) < 0)
+        row->remote.any.sa_family = AF_UNSPEC;
+    return true;
 }
 
-/* Is the socket certainly of the network namespace of this process? */
-static bool is_of_our_network(int fd)
+static bool is_loopback(const union address *address)
 {
-    static uint64_t ours;
+    const struct in6_addr *inet6 = &address->inet6.sin6_addr;
 
-    if (ours == 0) {
-        int own = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-        ours = cookie_of(own);
-        close(own);
-    }
-    return ours != 0 && cookie_of(fd) == ours;
+    if (address->any.sa_family == AF_INET)
+        return ntohl(address->inet.sin_addr.s_addr) >> 24 == 127;
+    return IN6_IS_ADDR_LOOPBACK(inet6) ||
+           (IN6_IS_ADDR_V4MAPPED(inet6) && inet6->s6_addr[12] == 127);
 }
 
-typedef int name_call(int fd, struct sockaddr *address, socklen_t *size);
-
-/* Writes the address that getsockname(2) or getpeername(2) gives, or "".
- * Returns its family, and whether it is a loopback address. */
-static int read_address(int fd, name_call *name, char text[ADDRESS],
-                        bool *loopback)
+/* Has the socket a value that is off, or above the one that is wanted? A
+ * timeout of 0 is none. */
+static bool lacks(const struct socket_row *row, int option, int wanted)
 {
-    struct sockaddr_storage address = {0};
-    socklen_t size = sizeof(address);
-    char host[INET6_ADDRSTRLEN];
+    int value = row->before[option];
 
-    text[0] = '\0';
-    *loopback = false;
-    if (name(fd, (struct sockaddr *)&address, &size) < 0)
-        return AF_UNSPEC;
-    if (address.ss_family == AF_INET) {
-        const struct sockaddr_in *inet = (const struct sockaddr_in *)&address;
-
-        *loopback = ntohl(inet->sin_addr.s_addr) >> 24 == 127;
-        inet_ntop(AF_INET, &inet->sin_addr, host, sizeof(host));
-        snprintf(text, ADDRESS, "%s:%d", host, ntohs(inet->sin_port));
-    } else if (address.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *inet6 =
-            (const struct sockaddr_in6 *)&address;
-        char scope[IF_NAMESIZE + 1] = "";
-
-        *loopback = IN6_IS_ADDR_LOOPBACK(&inet6->sin6_addr) ||
-                    (IN6_IS_ADDR_V4MAPPED(&inet6->sin6_addr) &&
-                     inet6->sin6_addr.s6_addr[12] == 127);
-        inet_ntop(AF_INET6, &inet6->sin6_addr, host, sizeof(host));
-        /* The name of an interface of another network is not known here. */
-        if (inet6->sin6_scope_id != 0 &&
-            (!is_of_our_network(fd) ||
-             if_indextoname(inet6->sin6_scope_id, scope + 1) == NULL))
-            snprintf(scope + 1, IF_NAMESIZE, "%u", inet6->sin6_scope_id);
-        if (inet6->sin6_scope_id != 0)
-            scope[0] = '%';
-        snprintf(text, ADDRESS, "[%s%s]:%d", host, scope,
-                 ntohs(inet6->sin6_port));
-    }
-    return address.ss_family;
+    if (wanted == NO_VALUE || value == NO_VALUE)
+        return false;
+    if (option == KEEPALIVE_SWITCH)
+        return value == 0;
+    if (option == KEEPALIVE_TIMEOUT && (value == 0 || wanted == 0))
+        return value != wanted;
+    return value > wanted;
 }
 
-static unsigned char state_of(int fd)
+static bool lacks_any(const struct socket_row *row, const struct wanted *wanted)
 {
-    struct tcp_info info = {0};
-    socklen_t size = sizeof(info);
-
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ||
-        info.tcpi_state >= SOCKET_STATES)
-        return 0;
-    return info.tcpi_state;
-}
-
-/* Sets what is wanted, or with --dry-run only says so. */
-static void set_values(struct scan *scan, struct socket_row *row, int socket)
-{
-    const struct socket_request *request = scan->request;
-    const int *wanted = request->wanted.values;
-
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        if (wanted[i] != NO_VALUE && !request->dry_run)
-            set_value(socket, i, wanted[i]);
-    if (is_wanted(&request->wanted) && !request->dry_run)
-        read_values(socket, row->after);
+        if (lacks(row, i, i == KEEPALIVE_SWITCH ? 1 : wanted->values[i]))
+            return true;
+    return false;
+}
+
+static void read_row_option(struct socket_row *row, int socket, int option)
+{
+    row->before[option] = read_option(socket, keepalive_options[option].level,
+                                      keepalive_options[option].option);
+}
+
+/* Counts a connection, and whether it is one that --missing asks for; reads no
+ * more of the others than that takes. */
+static bool is_missing(struct socket_table *table, struct socket_row *row,
+                       int socket)
+{
+    const struct wanted *wanted = &table->request->wanted;
+    bool missing;
+
+    if (row->remote.any.sa_family == AF_UNSPEC ||
+        (is_loopback(&row->local) && is_loopback(&row->remote)))
+        return false;
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        row->before[i] = NO_VALUE;
+        if (i == KEEPALIVE_SWITCH || i == KEEPALIVE_IDLE ||
+            wanted->values[i] != NO_VALUE)
+            read_row_option(row, socket, i);
+    }
+    missing = lacks_any(row, wanted);
+    table->connections++;
+    table->missing += missing;
+    table->late += !missing && row->before[KEEPALIVE_IDLE] > HOUR;
+    return missing;
+}
+
+/* Sets what is wanted, or with --dry-run only says so. With --missing a program
+ * that switched keepalive on keeps what it does not lack. */
+static void set_values(struct socket_table *table, struct socket_row *row,
+                       int socket)
+{
+    const struct socket_request *request = table->request;
+    bool keep = request->missing && row->before[KEEPALIVE_SWITCH] == 1;
+    int errors[KEEPALIVE_OPTIONS] = {0};
+    int wanted[KEEPALIVE_OPTIONS];
+
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        wanted[i] = request->wanted.values[i];
+        if (keep && !lacks(row, i, wanted[i]))
+            wanted[i] = NO_VALUE;
         if (wanted[i] == NO_VALUE)
             continue;
-        if (request->dry_run && row->before[i] != NO_VALUE)
+        if (!request->dry_run)
+            errors[i] = -set_value(socket, i, wanted[i]);
+        else if (row->before[i] != NO_VALUE)
             row->after[i] = wanted[i];
-        if (row->after[i] != wanted[i])
-            worsen(scan, PROCESS_REFUSED);
+        else
+            errors[i] = ENOPROTOOPT;
     }
+    if (!request->dry_run)
+        read_values(socket, row->after);
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        if (wanted[i] != NO_VALUE && row->after[i] != wanted[i])
+            add_refusal(table, row, i, errors[i]);
 }
 
-/* Finds the network namespace of a socket, which need not be the process's. */
-static size_t find_network(struct scan *scan, int socket, int pid)
+/* Is this a TCP socket? Reads its state and TCP_INFO; Multipath TCP has none
+ * before Linux 5.16. */
+static bool read_state(struct socket_row *row, int socket,
+                       struct tcp_info *info)
 {
-    struct network network = {cookie_of(socket), -1, pid, false};
-    struct network *list;
+    socklen_t size = sizeof(*info);
 
-    for (size_t i = 0; i < scan->network_count; i++)
-        if (network.cookie != 0 ? scan->networks[i].cookie == network.cookie
-                                : scan->networks[i].pid == pid)
-            return i;
-    network.fd = ioctl(socket, NETWORK_OF_SOCKET);
-    list = realloc(scan->networks,
-                   (scan->network_count + 1) * sizeof(*scan->networks));
-    if (list == NULL)
-        err(STATUS_FAILED, NULL);
-    scan->networks = list;
-    scan->networks[scan->network_count] = network;
-    return scan->network_count++;
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, info, &size) < 0)
+        return read_option(socket, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_MPTCP;
+    if (info->tcpi_state < STATES)
+        row->state = info->tcpi_state;
+    return true;
 }
 
-static bool is_asked_for(const struct scan *scan, const struct socket_row *row)
+void add_socket(struct socket_table *table, struct socket_row *row, int socket)
 {
-    return !scan->request->missing ||
-           (row->connection && row->before[KEEPALIVE_SWITCH] == 0);
-}
+    struct tcp_info info = {0};
 
-void visit_socket(struct scan *scan, struct socket_row *row, int socket)
-{
-    int protocol = read_option(socket, SOL_SOCKET, SO_PROTOCOL);
-    bool near = false;
-    bool far = false;
-    int family = AF_UNSPEC;
-
-    if ((protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) &&
-        read_option(socket, SOL_SOCKET, SO_TYPE) == SOCK_STREAM)
-        family = read_address(socket, getsockname, row->local, &near);
-    if (family == AF_INET || family == AF_INET6) {
-        row->state = state_of(socket);
-        row->remote[0] = '\0';
-        if (row->state != LISTEN && row->state != CLOSED)
-            read_address(socket, getpeername, row->remote, &far);
+    row->shown = read_state(row, socket, &info) &&
+                 read_addresses(row, socket) &&
+                 (!table->request->missing || is_missing(table, row, socket));
+    if (row->shown) {
+        table->shown++;
         read_values(socket, row->before);
         memcpy(row->after, row->before, sizeof(row->after));
-        row->connection = row->remote[0] != '\0' && !(near && far);
-        scan->table->connections += row->connection;
-        scan->table->missing +=
-            row->connection && row->before[KEEPALIVE_SWITCH] == 0;
-        row->shown = is_asked_for(scan, row);
-        if (row->shown)
-            set_values(scan, row, socket);
-        if (row->shown && row->after[KEEPALIVE_SWITCH] == 1 &&
-            row->remote[0] != '\0') {
-            row->network = find_network(scan, socket, row->pid);
-            scan->networks[row->network].busy = true;
-            row->timed = true;
-        }
-        scan->table->shown += row->shown;
+        if (is_wanted(&table->request->wanted))
+            set_values(table, row, socket);
+        if (row->after[KEEPALIVE_SWITCH] == 1 && row->state != UNKNOWN &&
+            row->state != SYN_SENT && row->remote.any.sa_family != AF_UNSPEC)
+            row->next = find_next_probe(row, socket, &info);
     }
-    add_row(scan, row);
+    add_row(table, row);
 }

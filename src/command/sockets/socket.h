@@ -8,9 +8,10 @@
 #include "sockets/table.h"
 
 /*
- * Reads a socket, sets it, and makes it a row. One that is no TCP socket or is
- * not asked for is remembered, so that it is not fetched again.
+ * Reads a socket, sets it, and makes it a row; pid, fd, name and inode are
+ * there already. One that is no TCP socket or is not asked for is remembered,
+ * so that it is not fetched again.
  */
-void visit_socket(struct scan *scan, struct socket_row *row, int socket);
+void add_socket(struct socket_table *table, struct socket_row *row, int socket);
 
 #endif

@@ -1,6 +1,10 @@
 /*
  * timer.c - the time to the next probe
  * SPDX-License-Identifier: MIT
+ *
+ * The timer comes from sock_diag(7), which finds one socket by its addresses,
+ * however many others there are: in its own network namespace, so that is
+ * entered for a moment where it is not this one.
  */
 #include "sockets/timer.h"
 
@@ -8,134 +12,152 @@
 
 #include <err.h>
 #include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-/* A keepalive timer that runs. */
-struct timer {
-    ino_t inode;
-    long ticks; /* until it ends */
+enum {
+    NETWORK_OF_SOCKET = 0x894c, /* SIOCGSKNS */
+    BOUND_INTERFACE = 62,       /* SO_BINDTOIFINDEX */
+    KEEPALIVE_TIMER = 2,        /* idiag_timer, see inet_sk_diag_fill() */
 };
 
-struct timers {
-    struct timer *list;
-    size_t count;
-    size_t capacity;
+struct question {
+    struct nlmsghdr header;
+    struct inet_diag_req_v2 body;
 };
 
-static int by_inode(const void *left, const void *right)
+static void write_question(struct question *question,
+                           const struct socket_row *row)
 {
-    const struct timer *one = left;
-    const struct timer *other = right;
+    struct inet_diag_sockid *id = &question->body.id;
 
-    return (one->inode > other->inode) - (one->inode < other->inode);
+    *question = (struct question){
+        .header = {.nlmsg_len = sizeof(*question),
+                   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                   .nlmsg_flags = NLM_F_REQUEST},
+        .body = {.sdiag_family = (unsigned char)row->local.any.sa_family,
+                 .sdiag_protocol = IPPROTO_TCP,
+                 .idiag_states = ~0u,
+                 .id.idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}},
+    };
+    if (row->local.any.sa_family == AF_INET) {
+        id->idiag_sport = row->local.inet.sin_port;
+        id->idiag_dport = row->remote.inet.sin_port;
+        memcpy(id->idiag_src, &row->local.inet.sin_addr,
+               sizeof(row->local.inet.sin_addr));
+        memcpy(id->idiag_dst, &row->remote.inet.sin_addr,
+               sizeof(row->remote.inet.sin_addr));
+    } else {
+        id->idiag_sport = row->local.inet6.sin6_port;
+        id->idiag_dport = row->remote.inet6.sin6_port;
+        memcpy(id->idiag_src, &row->local.inet6.sin6_addr,
+               sizeof(id->idiag_src));
+        memcpy(id->idiag_dst, &row->remote.inet6.sin6_addr,
+               sizeof(id->idiag_dst));
+    }
 }
 
-/*
- * A line of /proc/PID/net/tcp: the sixth word is the timer, `02:` and the time
- * for keepalive; the tenth is the inode. See proc_net_tcp in the kernel's
- * Documentation/networking.
- */
-static bool read_timer(char *line, struct timer *timer)
+/* Asks in one network. The inode tells whether the answer is about this socket,
+ * and not one with the same addresses in another network. */
+static bool ask(int diag, const struct question *question, ino_t inode,
+                struct inet_diag_msg *answer)
 {
-    char *rest = line;
-    char *word = NULL;
+    char buffer[1024];
+    const struct nlmsghdr *header = (const struct nlmsghdr *)buffer;
+    ssize_t length;
 
-    for (int i = 0; i < 10; i++) {
-        word = strtok_r(i == 0 ? line : NULL, " \n", &rest);
-        if (word == NULL)
-            return false;
-        if (i == 5) {
-            if (strncmp(word, "02:", 3) != 0)
-                return false;
-            timer->ticks = strtol(word + 3, NULL, 16);
-        }
-    }
-    timer->inode = strtoul(word, NULL, 10);
-    return true;
+    if (send(diag, question, sizeof(*question), 0) < 0)
+        return false;
+    length = recv(diag, buffer, sizeof(buffer), MSG_DONTWAIT);
+    if (length < (ssize_t)(NLMSG_HDRLEN + sizeof(*answer)) ||
+        header->nlmsg_type != SOCK_DIAG_BY_FAMILY)
+        return false;
+    memcpy(answer, buffer + NLMSG_HDRLEN, sizeof(*answer));
+    return answer->idiag_inode == inode;
 }
 
-/* Adds the timers in one of the two files. */
-static void read_timers(struct timers *timers, const char *path)
+/* The same for a socket that may be bound to an interface. */
+static bool ask_both(int diag, struct question *question, ino_t inode,
+                     int socket, struct inet_diag_msg *answer)
 {
-    FILE *file = fopen(path, "re");
-    struct timer timer;
-    char *line = NULL;
-    size_t size = 0;
+    int interface;
 
-    while (file != NULL && getline(&line, &size, file) > 0) {
-        struct timer *list;
-
-        if (!read_timer(line, &timer))
-            continue;
-        if (timers->count == timers->capacity) {
-            size_t capacity = timers->capacity > 0 ? 2 * timers->capacity : 64;
-
-            list = realloc(timers->list, capacity * sizeof(*list));
-            if (list == NULL)
-                err(STATUS_FAILED, NULL);
-            timers->list = list;
-            timers->capacity = capacity;
-        }
-        timers->list[timers->count++] = timer;
-    }
-    free(line);
-    if (file != NULL)
-        fclose(file);
+    question->body.id.idiag_if = 0;
+    if (diag < 0)
+        return false;
+    if (ask(diag, question, inode, answer))
+        return true;
+    interface = read_option(socket, SOL_SOCKET, BOUND_INTERFACE);
+    question->body.id.idiag_if = (unsigned)interface;
+    return interface > 0 && ask(diag, question, inode, answer);
 }
 
-/* Reads the timers of a network namespace: from inside, if it can be entered,
- * else by a process in it. */
-static void read_network(struct timers *timers, const struct network *network)
+/* Opens a socket for questions about the network of this one; about our own,
+ * where that is not permitted. -1 if it cannot be entered. */
+static int open_diag(int fd)
 {
-    static const char *const names[] = {"tcp", "tcp6"};
-    int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    bool entered =
-        own >= 0 && network->fd >= 0 && setns(network->fd, CLONE_NEWNET) == 0;
-    char path[64];
+    static int own = -1;
+    int network = ioctl(fd, NETWORK_OF_SOCKET);
+    int diag = -1;
 
-    for (int i = 0; i < 2; i++) {
-        if (entered)
-            snprintf(path, sizeof(path), "/proc/thread-self/net/%s", names[i]);
-        else
-            snprintf(path, sizeof(path), "/proc/%d/net/%s", network->pid,
-                     names[i]);
-        read_timers(timers, path);
+    if (own < 0)
+        own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (network < 0 || own < 0 || setns(network, CLONE_NEWNET) == 0)
+        diag = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (network >= 0) {
+        close(network);
+        if (own >= 0 && setns(own, CLONE_NEWNET) < 0 && diag >= 0)
+            err(STATUS_FAILED, "cannot return to its network namespace");
     }
-    if (entered && setns(own, CLONE_NEWNET) < 0)
-        err(STATUS_FAILED, "the way back to the own network namespace");
-    if (own >= 0)
-        close(own);
+    return diag;
 }
 
-/* Fills in the time to the next probe. Each network namespace is read once, and
- * only if a socket there can have a timer. */
-void add_timers(struct scan *scan)
+/* Finds the socket, in the network of the one before or in another. */
+static bool find_socket(const struct socket_row *row, int socket,
+                        struct inet_diag_msg *answer)
 {
-    struct socket_table *table = scan->table;
-    struct timers timers = {0};
+    enum { UNANSWERED = 64 };
+    static int diag = -1;
+    static int unanswered; /* before the first answer */
+    struct question question;
+    bool found;
 
-    for (size_t i = 0; i < scan->network_count; i++) {
-        if (scan->networks[i].busy)
-            read_network(&timers, &scan->networks[i]);
-        if (scan->networks[i].fd >= 0)
-            close(scan->networks[i].fd);
+    /* Each question loads the kernel's module, where it is not there. */
+    if (unanswered == UNANSWERED)
+        return false;
+    write_question(&question, row);
+    found = ask_both(diag, &question, row->inode, socket, answer);
+    if (!found) {
+        if (diag >= 0)
+            close(diag);
+        diag = open_diag(socket);
+        found = ask_both(diag, &question, row->inode, socket, answer);
     }
-    if (timers.count > 0)
-        qsort(timers.list, timers.count, sizeof(*timers.list), by_inode);
-    for (size_t i = 0; timers.count > 0 && i < table->count; i++) {
-        struct timer wanted = {table->rows[i].inode, 0};
-        const struct timer *timer;
+    unanswered = found || unanswered < 0 ? -1 : unanswered + 1;
+    return found;
+}
 
-        if (!table->rows[i].timed)
-            continue;
-        timer = bsearch(&wanted, timers.list, timers.count, sizeof(wanted),
-                        by_inode);
-        if (timer != NULL)
-            table->rows[i].next = timer->ticks;
-    }
-    free(timers.list);
+int find_next_probe(const struct socket_row *row, int socket,
+                    const struct tcp_info *info)
+{
+    struct inet_diag_msg answer;
+    unsigned silent = info->tcpi_last_ack_recv < info->tcpi_last_data_recv
+                          ? info->tcpi_last_ack_recv
+                          : info->tcpi_last_data_recv;
+    long idle = row->after[KEEPALIVE_IDLE] * 1000L - (long)silent;
+    long timer;
+
+    if (info->tcpi_unacked > 0 || info->tcpi_notsent_bytes > 0 ||
+        info->tcpi_probes > 0 || !find_socket(row, socket, &answer) ||
+        answer.idiag_timer != KEEPALIVE_TIMER)
+        return NO_VALUE;
+    timer = (int)answer.idiag_expires;
+    if (timer < idle)
+        timer = idle;
+    return timer < 0 ? 0 : (int)timer;
 }

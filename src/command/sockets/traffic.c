@@ -1,6 +1,10 @@
 /*
  * traffic.c - the traffic class of the sockets that are fetched
  * SPDX-License-Identifier: MIT
+ *
+ * A socket that is fetched gets the class of the process that fetches it, by
+ * its groups of net_cls and net_prio (cgroup v1), see pidfd_getfd(2). So the
+ * groups of its own process are joined before.
  */
 #include "sockets/traffic.h"
 
@@ -8,103 +12,91 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <mntent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/*
- * The groups of cgroup v1 by which traffic is classed: a socket that is fetched
- * gets the class of the one who fetches it, see pidfd_getfd(2). So the
- * process's groups are joined before.
- */
-struct traffic_group {
-    char controllers[64];
-    char path[PATH_MAX];
-};
-
-/* The lines of net_cls and net_prio. Returns their number, at most two. */
-static int read_groups(int directory, const char *name,
-                       struct traffic_group groups[2])
+/* Keeps of the lines of /proc/PID/cgroup, "ID:CONTROLLERS:PATH", those of
+ * net_cls and net_prio. The caller frees them; NULL: they cannot be read. */
+static char *read_groups(int directory, const char *name)
 {
-    int fd = open_below(directory, name, 0);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-    char line[PATH_MAX + 128];
-    int count = 0;
+    char *text = read_below(directory, name);
+    char *end = text;
+    char *rest = NULL;
 
-    while (file != NULL && count < 2 &&
-           fgets(line, sizeof(line), file) != NULL) {
-        char *controllers = strchr(line, ':');
-        char *path = controllers == NULL ? NULL : strchr(controllers + 1, ':');
+    for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest);
+         line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        const char *path = strchr(line, ':');
 
-        if (path == NULL || (strstr(controllers, "net_cls") == NULL &&
-                             strstr(controllers, "net_prio") == NULL))
-            continue;
-        *path++ = '\0';
-        path[strcspn(path, "\n")] = '\0';
-        snprintf(groups[count].controllers, sizeof(groups->controllers), "%s",
-                 controllers + 1);
-        snprintf(groups[count].path, sizeof(groups->path), "%s", path);
-        count++;
+        path = path == NULL ? NULL : strchr(path + 1, ':');
+        if (path != NULL &&
+            (memmem(line, (size_t)(path - line), "net_cls", 7) != NULL ||
+             memmem(line, (size_t)(path - line), "net_prio", 8) != NULL))
+            end = stpcpy(stpcpy(end, line), "\n");
     }
-    if (file != NULL)
-        fclose(file);
-    return count;
+    if (end != NULL)
+        *end = '\0';
+    return text;
 }
 
-/* Joins a group of this hierarchy. False if it cannot be found or joined. */
-static bool join_group(const struct traffic_group *group)
+/* Joins the group in such a line, where its hierarchy is mounted. */
+static void join_group(char *line)
 {
-    FILE *mounts = fopen("/proc/self/mounts", "re");
-    char line[PATH_MAX];
-    char path[2 * PATH_MAX];
-    bool done = false;
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    char *rest = NULL;
+    const struct mntent *entry;
+    const char *controller;
+    const char *group;
 
-    while (mounts != NULL && !done &&
-           fgets(line, sizeof(line), mounts) != NULL) {
-        char *rest = line;
-        const char *place;
-        const char *type;
-        const char *options;
+    strtok_r(line, ":", &rest);
+    controller = strtok_r(NULL, ",:", &rest);
+    group = strchr(rest, '/');
+    while (mounts != NULL && group != NULL &&
+           (entry = getmntent(mounts)) != NULL) {
+        char path[2 * PATH_MAX];
         int fd;
 
-        strtok_r(line, " ", &rest);
-        place = strtok_r(NULL, " ", &rest);
-        type = strtok_r(NULL, " ", &rest);
-        options = strtok_r(NULL, " ", &rest);
-        if (place == NULL || type == NULL || options == NULL ||
-            strcmp(type, "cgroup") != 0 ||
-            strstr(options, group->controllers) == NULL)
+        if (strcmp(entry->mnt_type, "cgroup") != 0 ||
+            hasmntopt(entry, controller) == NULL)
             continue;
-        snprintf(path, sizeof(path), "%s%s/cgroup.procs", place, group->path);
+        snprintf(path, sizeof(path), "%s%s/cgroup.procs", entry->mnt_dir,
+                 group);
         fd = open(path, O_WRONLY | O_CLOEXEC);
-        done = fd >= 0 && write(fd, "0", 1) == 1;
-        if (fd >= 0)
+        if (fd >= 0) {
+            (void)!write(fd, "0", 1); /* the caller sees whether it is so */
             close(fd);
+        }
     }
     if (mounts != NULL)
-        fclose(mounts);
-    return done;
+        endmntent(mounts);
 }
 
-/* Makes our traffic groups those of the process. */
 bool join_groups(int directory)
 {
-    static struct traffic_group ours[2];
-    static int our_count = -1;
-    struct traffic_group theirs[2];
-    int count;
+    static char *ours;
+    char *theirs;
+    char *lines;
+    char *rest = NULL;
+    bool same;
 
-    if (our_count < 0)
-        our_count = read_groups(AT_FDCWD, "/proc/self/cgroup", ours);
-    if (our_count == 0)
+    if (ours == NULL)
+        ours = read_groups(AT_FDCWD, "/proc/self/cgroup");
+    if (ours == NULL || *ours == '\0')
         return true;
-    count = read_groups(directory, "cgroup", theirs);
-    for (int i = 0; i < count && i < our_count; i++) {
-        if (strcmp(ours[i].path, theirs[i].path) == 0)
-            continue;
-        if (!join_group(&theirs[i]))
-            return false;
-        ours[i] = theirs[i];
+    theirs = read_groups(directory, "cgroup");
+    same = theirs != NULL && strcmp(ours, theirs) == 0;
+    if (theirs != NULL && !same) {
+        lines = strdup(theirs);
+        for (char *line = lines == NULL ? NULL : strtok_r(lines, "\n", &rest);
+             line != NULL; line = strtok_r(NULL, "\n", &rest))
+            join_group(line);
+        free(lines);
+        free(ours);
+        ours = read_groups(AT_FDCWD, "/proc/self/cgroup");
+        same = ours != NULL && strcmp(ours, theirs) == 0;
     }
-    return true;
+    free(theirs);
+    return same;
 }

@@ -1,0 +1,211 @@
+#!/bin/sh
+# test_moving.sh - `keepalive -p` while descriptors, threads and processes move
+# SPDX-License-Identifier: MIT
+#
+# No socket may be missed, taken for another or shown twice in silence.
+. tests/common.sh
+. tests/processes.sh
+in_namespace -n
+need python3 ip ss ps
+need_strace
+ip link set lo up
+
+cat >"$tmp/move.c" <<'MOVE'
+/* move.c MODE: two connections, on descriptors 60 and 61, and more that move */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(int argc, char *argv[])
+{
+    const char *mode = argv[argc - 1];
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    bind(listener, (struct sockaddr *)&address, size);
+    listen(listener, 9);
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    for (int fd = 60; fd < 62; fd++) {
+        int made = socket(AF_INET, SOCK_STREAM, 0);
+        connect(made, (struct sockaddr *)&address, size);
+        dup2(made, fd);
+        close(made);
+    }
+    puts("ready");
+    fflush(stdout);
+    for (;;)
+        if (strcmp(mode, "toggle") == 0) { /* 50 is the one or the other */
+            dup2(60, 50);
+            dup2(61, 50);
+        } else if (strcmp(mode, "swap") == 0) { /* there is no third copy */
+            dup2(60, 50);
+            dup2(61, 60);
+            dup2(50, 61);
+            close(50);
+        } else {
+            pause();
+        }
+}
+MOVE
+${CC:-cc} -o "$tmp/move" "$tmp/move.c"
+# others VALUE: which other idle times the kernel has for the two connections
+others() {
+    "$BUILD/tests/peek" "$pid" | awk -v value="$1" '$3 != value { print $3 }'
+}
+# Slowly, so that the process runs in between
+slowly() {
+    delay=$1
+    shift
+    strace -qq -o "$tmp/trace" -e trace=readlinkat,pidfd_getfd \
+        -e inject=readlinkat,pidfd_getfd:delay_exit="$delay" "$COMMAND" "$@"
+}
+for mode in toggle swap; do
+    start "$tmp/move" $mode
+    for idle in $(seq 100 119); do
+        slowly "$idle" -t "$idle" -i 5 -p "$pid" >"$tmp/out" 2>"$tmp/err"
+        status=$?
+        shown=$(grep -c established "$tmp/out")
+        case $status,$shown,$(cat "$tmp/err") in
+        0,2,*) ;;
+        2,*"its descriptors keep changing; a socket may be left out") continue ;;
+        *) fail "$mode: status $status, $shown rows, $(cat "$tmp/err")" ;;
+        esac
+        kill -STOP "$pid" # peek may miss one as well
+        expect "$mode: set" '' "$(others "$idle")"
+        kill -CONT "$pid"
+    done
+    kill "$pid"
+done
+# A descriptor that is closed, a process that ends, a value that is refused,
+# just when its turn comes
+start "$tmp/move" hold
+inject() {
+    what=$1
+    shift
+    strace -o "$tmp/trace" -e trace=readlinkat,pidfd_getfd,setsockopt,kcmp \
+        -e inject="$what" "$@" 2>"$tmp/err" >"$tmp/out"
+    status=$?
+    cat "$tmp/err"
+    echo "status $status rows $(grep -c "^$pid " "$tmp/out")"
+}
+expect 'a descriptor is closed meanwhile: it is looked at again' \
+    'status 0 rows 3' \
+    "$(inject pidfd_getfd:error=EBADF:when=1 "$COMMAND" -p "$pid")"
+expect 'a thread has ended, not the process: it is looked at again' \
+    'status 0 rows 3' \
+    "$(inject pidfd_getfd:error=ESRCH:when=1 "$COMMAND" -p "$pid")"
+for error in EBADF ESRCH; do
+    expect "a table that never holds still: $error" \
+        "keepalive: $pid: its descriptors keep changing; a socket may be left out
+status 2 rows 0" "$(inject pidfd_getfd:error=$error "$COMMAND" -p "$pid")"
+done
+expect 'no permission to see what the descriptors are' 'status 2 rows 0' \
+    "$(inject readlinkat:error=EACCES "$COMMAND" -p "$pid" |
+        grep -v '^keepalive: ')"
+expect 'no permission for the descriptor' 'status 2 rows 0' \
+    "$(inject pidfd_getfd:error=EPERM "$COMMAND" -p "$pid" |
+        grep -v '^keepalive: ')"
+
+# One that ends, and is waited for, when its directory is open: the command is
+# stopped there.
+sleep 100 &
+victim=$!
+strace -qq -o "$tmp/trace" -P "/proc/$victim" -e trace=openat \
+    -e inject=openat:signal=STOP "$COMMAND" -p "$victim" >"$tmp/out" 2>&1 &
+looker=$!
+is_open() {
+    looking=$(ps -o pid= --ppid "$looker" | tr -d ' ')
+    [ -n "$(find "/proc/$looking/fd" -lname "/proc/$victim" 2>/dev/null)" ]
+}
+wait_until is_open || fail "/proc/$victim is never opened"
+kill "$victim"
+wait "$victim" 2>/dev/null
+kill -CONT "$looking"
+wait "$looker"
+expect 'a process that is gone meanwhile' \
+    "1 keepalive: $victim: the process has ended" "$? $(cat "$tmp/out")"
+
+# Threads with descriptors of their own, and a main thread that has ended
+cat >"$tmp/threads.c" <<'END'
+#define _GNU_SOURCE
+#include <grp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+static const char *mode;
+/* Has its own descriptors, none of them a socket, for a moment. */
+static void *end_soon(void *unused)
+{
+    unshare(CLONE_FILES);
+    usleep(20000 + rand() % 200000);
+    return unused;
+}
+static void *work(void *unused)
+{
+    if (strcmp(mode, "shared") != 0 && strcmp(mode, "ended") != 0 &&
+        unshare(CLONE_FILES) < 0)
+        return NULL;
+    if (listen(socket(AF_INET, SOCK_STREAM, 0), 1) == 0)
+        puts("ready");
+    fflush(stdout);
+    pause();
+    return unused;
+}
+int main(int argc, char *argv[])
+{
+    pthread_t threads[301];
+    gid_t groups[2000];
+    mode = argv[argc - 1];
+    for (int i = 0; i < 2000; i++)
+        groups[i] = 100000 + i;
+    if (strcmp(mode, "groups") == 0 && setgroups(2000, groups) < 0)
+        return 1;
+    for (int i = 1; i <= 300 && strcmp(mode, "brief") == 0; i++)
+        pthread_create(&threads[i], NULL, end_soon, NULL);
+    pthread_create(&threads[0], NULL, work, NULL);
+    if (strcmp(mode, "ended") == 0)
+        pthread_exit(NULL);
+    pause();
+}
+END
+${CC:-cc} -pthread -o "$tmp/threads" "$tmp/threads.c"
+for mode in own ended shared groups brief brief brief; do
+    start "$tmp/threads" $mode
+    [ "$line" = ready ] || {
+        leave_out "threads, $mode: not permitted"
+        continue
+    }
+    case $("$COMMAND" -p "$pid" 2>&1) in
+    *' listen '*) ;;
+    *'need Linux 6.9'*) echo 'descriptors of threads: this kernel is too old' ;;
+    *) fail "threads, $mode: $("$COMMAND" -p "$pid" 2>&1)" ;;
+    esac
+    [ $mode != brief ] || continue
+    thread=$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | sed 's,.*/,,' |
+        grep -vx "$pid")
+    expect "threads, $mode: the number of one" "$pid" \
+        "$("$COMMAND" -p "$thread" 2>/dev/null | columns '*' pid)"
+done
+
+# A thread that was seen has ended when the next one is compared with it.
+start "$tmp/threads" own
+expect 'the thread that was seen has ended' 'status 0 rows 1' \
+    "$(inject kcmp:error=ESRCH:when=1 "$COMMAND" -p "$pid")"
+
+# Where it cannot be known whether threads share descriptors, that is said.
+start python3 -c 'import threading, time
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+print("ready", flush=True)
+time.sleep(1000)'
+for error in EPERM ENOSYS; do
+    expect "kcmp: $error" 'status 2 1' "$(strace -qq -o "$tmp/trace" \
+        -e inject=kcmp:error=$error "$COMMAND" -p "$pid" >"$tmp/out" 2>&1
+        echo "status $? $(grep -c "^keepalive: $pid: .*kcmp\|$pid: .*" "$tmp/out")")"
+done
+finish
