@@ -2,54 +2,7 @@
 # test_global.sh - `keepalive --global`, in a mount namespace of its own
 # SPDX-License-Identifier: MIT
 . tests/common.sh
-need_root
-in_namespace -m
-private_etc
-need python3 flock
-
-library=$tmp/usr/lib/x/libkeepalive.so
-keepalive=$tmp/usr/bin/keepalive
-file=/etc/ld.so.preload
-make -s BUILD="$tmp/build" prefix="$tmp/usr" libdir="${library%/*}" install \
-    >"$tmp/log" 2>&1 || fail "install: $(cat "$tmp/log")"
-other=$tmp/other.so another=$tmp/another.so
-cp "$BUILD/tests/empty.so" "$other"
-cp "$BUILD/tests/empty.so" "$another"
-cp "$BUILD/tests/empty.so" "$library.old"
-mkdir -p "$tmp/elsewhere$library"
-rmdir "$tmp/elsewhere$library"
-cp "$BUILD/tests/empty.so" "$tmp/elsewhere$library"
-
-# global WORD: what it says, and its status
-global() {
-    "$keepalive" --global "$1" >"$tmp/all" 2>&1
-    echo "status $?" >>"$tmp/all"
-    # what its own loader has to say of the file
-    grep -v '^ERROR: ld.so' "$tmp/all" >"$tmp/said"
-    cat "$tmp/said"
-}
-# put TEXT: into the file; @A, @B and @L stand for three libraries,
-# @E and @U for directories
-text() {
-    printf '%b' "$1" | sed "s,@A,$other,g; s,@B,$another,g; s,@L,$library,g
-        s,@E,$tmp/elsewhere,g; s,@U,$tmp/usr,g"
-}
-put() {
-    rm -f "$file"
-    text "$1" >"$file"
-}
-# content WHAT EXPECTED: of the file, `-` where it is not there; nothing beside
-content() {
-    if [ "$2" = - ]; then
-        [ ! -e "$file" ] || fail "$1: the file is there: $(cat "$file")"
-    else
-        text "$2" >"$tmp/expected"
-        cmp -s "$file" "$tmp/expected" ||
-            fail "$1: the file holds: $(cat "$file")"
-    fi
-    expect "$1: beside it" "$([ "$2" = - ] || echo "$file")" \
-        "$(find /etc -maxdepth 1 -name '*ld.so.preload*')"
-}
+. tests/global.sh
 
 # There and back
 expect 'status: absent' 'is not there
@@ -57,15 +10,15 @@ off' "$(global status | sed -n '1s/[^ ]* //p
     s/^keepalive is \([^ ]*\) .*/\1/p')"
 expect 'status: absent, off' 'status 1' "$(tail -n 1 "$tmp/said")"
 expect 'status: what would stop it' '' "$(grep '^  NO' "$tmp/said")"
-expect 'on' "on: programs that are started from now on have $library
+expect 'on' "on: programs that are started from now on have $library$idle
 status 0" "$(global on)"
 content 'on' '@L\n'
 expect 'mode and owner of a new file' '644 0 0' \
     "$(umask 077; stat -c '%a %u %g' "$file")"
 expect 'every program has it' 'SO_KEEPALIVE is ON' "$("$show" | head -n 1)"
 before=$(stat -c '%i %y' "$file")
-expect 'on once more' 'already on
-status 0' "$(global on)"
+expect 'on once more' "already on$idle
+status 0" "$(global on)"
 expect 'the file is the same' "$before" "$(stat -c '%i %y' "$file")"
 expect 'status: on' "$file holds
   $library  (this library)
@@ -94,11 +47,11 @@ while IFS='|' read -r before after; do
 done <<'END'
 |@L\n
 \n|\n@L\n
-@A|@A\n@L\n
+@A|@A\n@L
 @A\n@B\n|@A\n@B\n@L\n
- @A:@B\t| @A:@B\t\n@L\n
+ @A:@B\t| @A:@B\t\n@L
 # @L\n@A\n|# @L\n@A\n@L\n
-@A # @L|@A # @L\n@L\n
+@A # @L|@A # @L\n@L
 @A\n@L|=
 # @A\n@L\n|=
   @L\t\n|=
@@ -134,7 +87,8 @@ libkeepalive.so|-
 @L\n@A\n@B\n|@A\n@B\n
 @A\n@L\n@B\n|@A\n@B\n
 @A\n@B\n@L\n|@A\n@B\n
-@A\n@L|@A\n
+@A\n@L|@A
+@A\n @L|@A
 @A\n @L \n\n@B|@A\n\n@B
 @L @A\n|@A\n
 @A @L @B\n|@A @B\n
@@ -144,6 +98,23 @@ libkeepalive.so|-
 @A\n@B:@L:@L # @L\n|@A\n@B:# @L\n
 # @A\n@L\n|# @A\n
 @L# comment\n@A\n|# comment\n@A\n
+END
+
+# There and back leaves the bytes that were there.
+while read -r before; do
+    put "$before"
+    global on >"$tmp/log"
+    global off >"$tmp/log"
+    content "on and off, $before" "$before"
+done <<'END'
+@A
+@A\n
+@A\n\n
+@A\n@B
+@A:@B\t
+@A # @L
+# of others
+# of others\n\n
 END
 
 # Mode, owner and extended attributes stay.
@@ -172,24 +143,6 @@ expect 'an extended attribute after off' "$attribute" "$(attribute)"
 expect 'mode and owner after off' '444 0 65533' \
     "$(stat -c '%a %u %g' "$file")"
 
-# refused WHAT PATTERN: `on` says why, and leaves all as it was
-refused() {
-    before=$(cat "$file" 2>/dev/null)
-    said=$(global on)
-    expect "$1" '2 status 125' "$(wc -l <"$tmp/said") $(tail -n 1 "$tmp/said")"
-    # shellcheck disable=SC2254
-    case $said in
-    keepalive:\ *$2*) ;;
-    *) expect "$1" "$2" "$said" ;;
-    esac
-    case $said$2 in
-    *'removed again'*'removed again') ;;
-    *'removed again'*) fail "$1: it was written first: $said" ;;
-    esac
-    expect "$1: the file" "$before" "$(cat "$file" 2>/dev/null)"
-    expect "$1: beside it" '' \
-        "$(find /etc -maxdepth 1 -name '.ld.so.preload*')"
-}
 put '@A\n'
 mv "$file" /etc/elsewhere
 ln -s elsewhere "$file"
@@ -219,9 +172,9 @@ mount -o remount,bind,ro /etc
 refused 'a read-only file system' 'Read-only file system'
 mount -o remount,bind,rw /etc
 put '@E@L\n'
-refused 'another copy' "already has another one: $tmp/elsewhere$library"
+refused 'another copy' "names another copy of the library: $tmp/elsewhere$library"
 put "/nothing.so\n"
-refused 'programs that already complain' '/nothing.so'
+refused 'a broken entry of others' "another entry is broken: '/nothing.so' from"
 head -c 70000 /dev/zero | tr '\0' '\n' >"$file"
 refused 'a large file' 'too large'
 text '@L\n' >"$tmp/large"
@@ -235,11 +188,15 @@ expect 'a build tree' "keepalive: $LIBKEEPALIVE is not installed, it is in a \
 build tree" "$("$COMMAND" --global on 2>&1)"
 
 # What would stop the library
-for mode in 600 664 646; do
+for mode in 600 604 664 646 1666; do
     chmod "$mode" "$library"
     refused "mode $mode" "$library can"
+    chmod 644 "$library"
+    put '@A\n'
+    chmod "$mode" "$file"
+    refused "mode $mode of the file" "$file can"
+    rm "$file"
 done
-chmod 644 "$library"
 chown 65534 "$library"
 refused 'the owner' "$library does not belong to root"
 chown 0 "$library"
@@ -300,10 +257,6 @@ refused 'not a library' "$library: not a library"
 
 # Libraries that load, and do harm: in LD_PRELOAD already, not at all, and only
 # where the file names them
-build() {
-    rm -f "$library"
-    ${CC:-cc} -shared -fPIC -Iinclude -D_GNU_SOURCE -o "$library" "$@" -x c -
-}
 cp "$other" "$library"
 refused 'a library without effect' 'the socket of a program is not kept alive'
 echo '__attribute__((constructor)) void f(void) { __builtin_trap(); }' | build
@@ -331,7 +284,7 @@ refused 'programs do not start with the file' \
 rm "$library"
 put '@L\n@A\n'
 expect 'status: no library' "NO  file: $library: No such file or directory
-keepalive is on for the whole machine, but see above
+keepalive is off for the whole machine, but see above
 status 2" "$(global status 2>&1 | sed -n '/ file:/s/^ *//p; $p; /^keep/p')"
 global off >"$tmp/log" 2>&1
 content 'off without the library' '@A\n'
@@ -360,7 +313,8 @@ rm "$file"
 wait_until grep -qs "have $library\$" "$tmp/on"
 content 'two at once' '@A\n@L\n'
 expect 'two at once: said' \
-    "on: programs that are started from now on have $library" "$(cat "$tmp/on")"
+    "on: programs that are started from now on have $library$idle" \
+    "$(cat "$tmp/on")"
 for _ in 1 2 3 4 5 6; do
     "$keepalive" --global on >"$tmp/log" 2>&1 &
 done
@@ -385,8 +339,8 @@ if [ -x "$loader" ] && [ -n "$directory" ] &&
     rm "$file"
     # shellcheck disable=SC2016
     expect 'both classes' "on: programs that are started from now on have \
-$tmp"'/usr/$LIB/libkeepalive.so
-status 0' "$(global on)"
+$tmp"'/usr/$LIB/libkeepalive.so'"$idle
+status 0" "$(global on)"
     expect 'a 32-bit program' '0' \
         "$(/usr/local/bin/narrow 2>&1; echo $?)"
     expect 'status: both classes' 'status 0' "$(global status | tail -n 1)"
@@ -420,8 +374,8 @@ for entry in "$(echo "$library" | sed 's,/usr/,/usr//,')" \
     "$tmp/another-name.so"; do
     put "$entry\n"
     expect "status: $entry" 'status 0' "$(global status | tail -n 1)"
-    expect "on: $entry" 'already on
-status 0' "$(global on)"
+    expect "on: $entry" "already on$idle
+status 0" "$(global on)"
     expect "off: $entry" 'status 0' "$(global off | tail -n 1)"
     content "off: $entry" -
 done
@@ -461,7 +415,7 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
     }
     put '@L\n'
     expect 'off, no program can be started' "keepalive: the entry is removed, but no \
-program can be started to see that it is off
+program can be started to see that it is off, or a library keeps it from answering
 status 2" "$(blind off)"
     expect 'status, no program can be started' \
         'keepalive is perhaps on for the whole machine, but see above

@@ -56,8 +56,8 @@ int main(int argc, char *argv[])
     struct request request;
     int status = 0;
 
-    if (argc == 1 && strcmp(argv[0], TRIAL_PROBE) == 0)
-        return run_trial_probe();
+    if (argc == 2 && strcmp(argv[0], TRIAL_PROBE) == 0)
+        return run_trial_probe(argv[1]);
     if (argc == 0 || !read_flags(&request, argc, argv))
         return STATUS_FAILED;
     if (request.given['h'] != NULL)

@@ -4,138 +4,277 @@
  */
 #include "machine/check.h"
 
-#include "machine/preload_file.h"
+#include "machine/trial.h"
+#include "text.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <glob.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
-static bool check_file(const struct library *library, char reason[REASON])
+static const char *check_file(const struct library *library,
+                              const struct file *file)
 {
-    if (library->fault == NULL)
-        return true;
-    snprintf(reason, REASON, "%s: %s", library->path, library->fault);
+    (void)file;
+    return library->fault == NULL
+               ? NULL
+               : sentence("%s: %s", library->path, library->fault);
+}
+
+/*
+ * Does an access control list deny a user or a group what others may do? See
+ * acl(5); the layout is that of <linux/posix_acl_xattr.h>, which musl's
+ * compilers do not find.
+ */
+static bool is_denied_by_acl(const char *path, unsigned needed)
+{
+    enum { USER = 0x02, GROUP_OBJ = 0x04, GROUP = 0x08, MASK = 0x10 };
+    static struct {
+        uint32_t version;
+        struct {
+            uint16_t tag, permissions;
+            uint32_t id;
+        } entries[8191]; /* XATTR_SIZE_MAX bytes in all */
+    } list;
+    ssize_t size =
+        getxattr(path, "system.posix_acl_access", &list, sizeof(list));
+    ssize_t count = (size - 4) / 8;
+
+    for (int i = 0; i < count; i++)
+        if (le16toh(list.entries[i].tag) == MASK)
+            needed &= le16toh(list.entries[i].permissions);
+    for (int i = 0; i < count; i++)
+        if ((le16toh(list.entries[i].tag) & (USER | GROUP_OBJ | GROUP)) != 0 &&
+            (le16toh(list.entries[i].permissions) & needed) == 0)
+            return true;
     return false;
 }
 
-/* Can only root change the file and the directories above it, and can everybody
- * read them? */
-static bool check_path(char path[PATH_MAX], char reason[REASON])
+/*
+ * What is wrong with one file or directory of a path, or NULL: only root may
+ * change it, and everybody may read it, or search the directory. The mode of a
+ * link says nothing.
+ */
+static const char *find_path_fault(const char *name, const struct stat *status)
 {
-    mode_t needed = S_IROTH; /* for the directories above: S_IXOTH */
+    bool directory = S_ISDIR(status->st_mode);
+    mode_t needed = directory ? S_IXOTH : S_IROTH;
 
+    if (status->st_uid != 0)
+        return "does not belong to root";
+    if (S_ISLNK(status->st_mode))
+        return NULL;
+    /* In a sticky directory only the owner may rename and remove. */
+    if ((status->st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
+        !(directory && (status->st_mode & S_ISVTX) != 0))
+        return "can be written by others than root";
+    /* Whoever belongs to the group has its permissions, not those of others. */
+    if ((status->st_mode & status->st_mode >> 3 & needed) == 0)
+        return "cannot be reached by everybody";
+    if (is_denied_by_acl(name, needed))
+        return "cannot be reached by everybody, see getfacl(1)";
+    return NULL;
+}
+
+/* Checks a path and all directories above it. */
+static const char *check_path(char path[PATH_MAX])
+{
     for (;;) {
-        struct stat status;
-        char *slash = strrchr(path, '/');
         const char *name = path[0] != '\0' ? path : "/";
-        bool link;
+        char *slash = strrchr(path, '/');
+        const char *fault;
+        struct stat status;
 
-        if (lstat(name, &status) < 0) {
-            snprintf(reason, REASON, "%s: %s", name, strerror(errno));
-            return false;
-        }
-        link = S_ISLNK(status.st_mode); /* its mode says nothing */
-        if (status.st_uid != 0)
-            snprintf(reason, REASON, "%s does not belong to root", name);
-        else if (!link && (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
-                 (status.st_mode & S_ISVTX) == 0)
-            snprintf(reason, REASON, "%s can be written by others than root",
-                     name);
-        else if (!link && (status.st_mode & needed) == 0)
-            snprintf(reason, REASON, "%s cannot be reached by everybody", name);
-        else if (slash == NULL)
-            return true;
-        else {
-            *slash = '\0';
-            needed = S_IXOTH;
-            continue;
-        }
-        return false;
+        if (lstat(name, &status) < 0)
+            return sentence("%s: %s", name, strerror(errno));
+        fault = find_path_fault(name, &status);
+        if (fault != NULL)
+            return sentence("%s %s", name, fault);
+        if (slash == NULL)
+            return NULL;
+        *slash = '\0';
     }
 }
 
 /* Checks the path as it is written, and the one that its links lead to. */
-static bool check_owner(const char *file, char reason[REASON])
+static const char *check_owner(const char *name)
 {
     char written[PATH_MAX];
     char path[PATH_MAX];
+    const char *reason;
 
-    snprintf(written, sizeof(written), "%s", file);
-    if (realpath(file, path) == NULL) {
-        snprintf(reason, REASON, "%s: %s", file, strerror(errno));
-        return false;
-    }
-    return check_path(written, reason) && check_path(path, reason);
+    snprintf(written, sizeof(written), "%s", name);
+    if (realpath(name, path) == NULL)
+        return sentence("%s: %s", name, strerror(errno));
+    reason = check_path(written);
+    return reason != NULL ? reason : check_path(path);
 }
 
-static bool check_owners(const struct library *library, char reason[REASON])
+static const char *check_owners(const struct library *library,
+                                const struct file *file)
 {
-    return check_owner(library->path, reason) &&
-           (library->twin[0] == '\0' || check_owner(library->twin, reason));
+    const char *reason = check_owner(library->path);
+
+    (void)file;
+    return reason != NULL || library->twin[0] == '\0'
+               ? reason
+               : check_owner(library->twin);
 }
 
 /* Programs of users who cannot read it start without the library. */
-static bool check_preload_file(const struct library *library,
-                               char reason[REASON])
+static const char *check_preload_file(const struct library *library,
+                                      const struct file *file)
 {
     (void)library;
-    return access(PRELOAD_FILE, F_OK) < 0 || check_owner(PRELOAD_FILE, reason);
+    return file->there ? check_owner(PRELOAD_FILE) : NULL;
 }
 
-static bool check_mount(const struct library *library, char reason[REASON])
+/* Another copy of the library, or an entry that cannot be loaded: then every
+ * program prints a line. */
+static const char *check_others(const struct library *library,
+                                const struct file *file)
+{
+    char word[PATH_MAX];
+    char printable[PRINTABLE];
+    struct found found;
+    int length;
+    const char *other = find_word(file, library, library_is_other, &length);
+
+    if (other != NULL) {
+        snprintf(word, sizeof(word), "%.*s", length, other);
+        return sentence("%s names another copy of the library: %s",
+                        PRELOAD_FILE, make_printable(printable, word));
+    }
+    find_out(library, &found);
+    return found.complaint[0] == '\0'
+               ? NULL
+               : sentence("another entry is broken: %s", found.complaint);
+}
+
+static const char *check_mount(const struct library *library,
+                               const struct file *file)
 {
     struct statvfs mount;
 
-    if (statvfs(library->path, &mount) < 0 || (mount.f_flag & ST_NOEXEC) == 0)
-        return true;
-    snprintf(reason, REASON, "%s is on a file system mounted noexec",
-             library->path);
-    return false;
+    (void)file;
+    return statvfs(library->path, &mount) < 0 || (mount.f_flag & ST_NOEXEC) == 0
+               ? NULL
+               : sentence("%s is on a file system mounted noexec",
+                          library->path);
 }
+
+/* Does a file have a line, not a comment, with both texts in it? */
+static bool has_line(const char *path, const char *text, const char *other)
+{
+    FILE *file = fopen(path, "re");
+    char line[PATH_MAX];
+    bool found = false;
+
+    while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
+        found = line[0] != '#' && strstr(line, text) != NULL &&
+                strstr(line, other) != NULL;
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+#define PROFILES "/sys/kernel/security/apparmor/profiles"
 
 /* The profiles' abstractions/base admits libraries below these. */
-static bool check_apparmor(const struct library *library, char reason[REASON])
+static const char *check_apparmor(const struct library *library,
+                                  const struct file *file)
 {
-    FILE *profiles = fopen("/sys/kernel/security/apparmor/profiles", "re");
-    char line[PATH_MAX];
-    bool confined = false;
-
-    while (profiles != NULL && fgets(line, sizeof(line), profiles) != NULL)
-        confined = confined || strstr(line, "(enforce)") != NULL;
-    if (profiles != NULL)
-        fclose(profiles);
-    if (!confined || strncmp(library->path, "/usr/lib", 8) == 0 ||
-        strncmp(library->path, "/lib", 4) == 0)
-        return true;
-    snprintf(reason, REASON,
-             "%s is out of reach for the programs that AppArmor confines; "
-             "install it below /usr/lib",
-             library->path);
-    return false;
+    (void)file;
+    return strncmp(library->path, "/usr/lib", 8) == 0 ||
+                   strncmp(library->path, "/lib", 4) == 0 ||
+                   !has_line(PROFILES, "(enforce)", "")
+               ? NULL
+               : sentence("%s is out of reach for the programs that AppArmor "
+                          "confines; install it below /usr/lib",
+                          library->path);
 }
 
-static bool check_narrow(const struct library *library, char reason[REASON])
+static const char *check_narrow(const struct library *library,
+                                const struct file *file)
 {
-    const char *path;
-    const char *loader;
+    const struct narrow *narrow =
+        library->twin[0] != '\0' ? NULL : find_narrow(library);
 
-    if (library->twin[0] != '\0' || !find_narrow(library, &path, &loader))
-        return true;
-    snprintf(reason, REASON,
-             "%s is a 32-bit program, and there is no library for it", path);
-    return false;
+    (void)file;
+    return narrow == NULL
+               ? NULL
+               : sentence("%s is a 32-bit program, and there is no library for "
+                          "it",
+                          narrow->path);
+}
+
+/* Its filter kills it at setsockopt(SO_KEEPALIVE), once it uses NTS. */
+static const char *note_chronyd(const struct library *library,
+                                const struct file *file)
+{
+    static const char *const places[] = {
+        "/etc/systemd/system/chrony*.service",
+        "/etc/systemd/system/chrony*.service.d/*.conf",
+        "/usr/local/lib/systemd/system/chrony*.service.d/*.conf",
+        "/usr/lib/systemd/system/chrony*.service.d/*.conf",
+        "/lib/systemd/system/chrony*.service.d/*.conf",
+        "/etc/default/chrony*",
+        "/etc/sysconfig/chrony*",
+    };
+    char path[PATH_MAX];
+    glob_t files = {0};
+    bool exempt = !find_installed("chronyd", false, path);
+
+    (void)library;
+    (void)file;
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+        glob(places[i], i > 0 ? GLOB_APPEND : 0, NULL, &files);
+    for (size_t i = 0; i < files.gl_pathc && !exempt; i++)
+        exempt = has_line(files.gl_pathv[i], "KEEPALIVE=off", "");
+    globfree(&files);
+    return exempt ? NULL
+                  : sentence("%s is killed by its own seccomp filter when it "
+                             "uses NTS, unless its unit has "
+                             "Environment=KEEPALIVE=off",
+                             path);
+}
+
+/* Its profile names each library that it may load. */
+static const char *note_snaps(const struct library *library,
+                              const struct file *file)
+{
+    (void)library;
+    (void)file;
+    return has_line(PROFILES, "(enforce)", "snap-confine")
+               ? "AppArmor keeps snap-confine from the library: snaps run "
+                 "without it, and each prints that it cannot be preloaded"
+               : NULL;
+}
+
+static const char *check_start(const struct library *library,
+                               const struct file *file)
+{
+    return start_programs(library,
+                          has_entry(file, library) ? NULL : library->entry);
 }
 
 const struct check checks[] = {
-    {"file", check_file},
-    {"owner and mode", check_owners},
-    {PRELOAD_FILE, check_preload_file},
-    {"mount", check_mount},
-    {"AppArmor", check_apparmor},
-    {"32-bit programs", check_narrow},
+    {"file", check_file, false},
+    {"owner and mode", check_owners, false},
+    {PRELOAD_FILE, check_preload_file, false},
+    {"other entries", check_others, false},
+    {"mount", check_mount, false},
+    {"AppArmor", check_apparmor, false},
+    {"32-bit programs", check_narrow, false},
+    {"chronyd", note_chronyd, true},
+    {"snaps", note_snaps, true},
+    {"programs start with it", check_start, false},
 };
 const int check_count = sizeof(checks) / sizeof(*checks);

@@ -5,17 +5,19 @@
 #ifndef KEEPALIVE_MACHINE_CHECK_H
 #define KEEPALIVE_MACHINE_CHECK_H
 
-#include "machine/trial.h"
+#include "machine/preload_file.h"
 
 #include <stdbool.h>
 
 /*
- * What would stop the library from serving the whole machine. Each check
- * returns true, or false and writes one sentence.
+ * Each finds nothing, and returns NULL, or returns one sentence, which stays
+ * until the next. The last one starts programs: as the machine is where the
+ * file has the entry, else with LD_PRELOAD.
  */
 struct check {
     const char *name;
-    bool (*passes)(const struct library *library, char reason[REASON]);
+    const char *(*find)(const struct library *library, const struct file *file);
+    bool note; /* good to know; nothing is refused for it */
 };
 extern const struct check checks[];
 extern const int check_count;

@@ -31,10 +31,6 @@ static bool is_separator(char byte)
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == ':';
 }
 
-/*
- * Finds the next word, from *place on, that is not in a comment. Returns its
- * length, 0 at the end.
- */
 size_t next_word(const struct file *file, size_t *place)
 {
     size_t end;
@@ -54,7 +50,6 @@ size_t next_word(const struct file *file, size_t *place)
     return end - *place;
 }
 
-/* The first word that passes the test, and its length; NULL if none does. */
 const char *find_word(const struct file *file, const struct library *library,
                       word_test *test, int *length)
 {
@@ -77,7 +72,8 @@ bool has_entry(const struct file *file, const struct library *library)
 
 /*
  * Removes a word: its line if it is alone there, else with the separators that
- * follow it, or with those before it if it is the last.
+ * follow it, or with those before it if it is the last. The newline before a
+ * last line that has none was added with it.
  */
 static void remove_word(struct file *file, size_t place, size_t length)
 {
@@ -92,13 +88,16 @@ static void remove_word(struct file *file, size_t place, size_t length)
         to++;
     if (to < file->length && file->bytes[to] != '\n')
         from = place;
-    else if (to < file->length && (from == 0 || file->bytes[from - 1] == '\n'))
-        to++;
+    else if (from == 0 || file->bytes[from - 1] == '\n') {
+        if (to < file->length)
+            to++;
+        else if (from > 0)
+            from--;
+    }
     memmove(file->bytes + from, file->bytes + to, file->length - to);
     file->length -= to - from;
 }
 
-/* Removes every entry of the library, and a file that has nothing else. */
 void remove_entries(struct file *file, const struct library *library)
 {
     const char *word;
@@ -109,24 +108,33 @@ void remove_entries(struct file *file, const struct library *library)
         remove_word(file, (size_t)(word - file->bytes), (size_t)length);
     while (place < file->length && is_separator(file->bytes[place]))
         place++;
-    if (place == file->length)
-        file->length = 0;
+    file->there = place < file->length;
 }
 
-/* Adds a line for the library. False if the file would be too large. */
 bool add_entry(struct file *file, const struct library *library)
 {
     size_t length = strlen(library->entry);
     char *end = file->bytes + file->length;
+    bool ended = file->length == 0 || end[-1] == '\n';
 
-    if (file->length + length + 2 > MOST)
+    if (file->length + length + 2 > FILE_SIZE)
         return false;
-    if (file->length > 0 && end[-1] != '\n')
+    if (!ended)
         *end++ = '\n';
     end = mempcpy(end, library->entry, length);
-    *end++ = '\n';
+    if (ended)
+        *end++ = '\n';
     file->length = (size_t)(end - file->bytes);
+    file->there = true;
     return true;
+}
+
+static const char *read_error(void)
+{
+    static char reason[128];
+
+    snprintf(reason, sizeof(reason), "cannot be read: %s", strerror(errno));
+    return reason;
 }
 
 /* Reads an open file. NULL, or a reason not to edit it. */
@@ -136,13 +144,13 @@ static const char *read_open_file(struct file *file, int fd)
     ssize_t length;
 
     if (fstat(fd, &file->status) < 0)
-        return strerror(errno);
+        return read_error();
     if (!S_ISREG(file->status.st_mode))
         return "is not a regular file";
-    length = read(fd, file->bytes, MOST);
+    length = read(fd, file->bytes, FILE_SIZE);
     if (length < 0)
-        return strerror(errno);
-    if (length == MOST)
+        return read_error();
+    if (length == FILE_SIZE)
         return "is too large for a list of libraries";
     file->there = true;
     file->length = (size_t)length;
@@ -155,19 +163,18 @@ static const char *read_open_file(struct file *file, int fd)
     return NULL;
 }
 
-/* Reads the file, as the loader would. NULL, or a reason not to edit it. */
 const char *read_file(struct file *file)
 {
     int fd = open(PRELOAD_FILE, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     const char *reason = NULL;
     struct stat status;
 
-    *file = (struct file){.there = false};
+    *file = (struct file){.status = {.st_mode = 0644}};
     if (fd >= 0) {
         reason = read_open_file(file, fd);
         close(fd);
     } else if (errno != ENOENT) {
-        reason = strerror(errno);
+        reason = read_error();
     }
     if (lstat(PRELOAD_FILE, &status) == 0 && S_ISLNK(status.st_mode))
         reason = "is a symbolic link";
@@ -184,8 +191,7 @@ bool is_preloaded(const struct library *library)
            find_word(&file, library, library_is_other, &length) != NULL;
 }
 
-/* Is the file still the one that was read? */
-static bool is_unchanged(const struct file *file)
+bool is_unchanged(const struct file *file)
 {
     static struct file now;
     const struct stat *one = &file->status;
@@ -205,8 +211,9 @@ static bool is_unchanged(const struct file *file)
  */
 static bool copy_attributes(int to)
 {
-    static char names[VALUE];
-    static char value[VALUE];
+    enum { MOST = 65536 }; /* XATTR_SIZE_MAX, XATTR_LIST_MAX */
+    static char names[MOST];
+    static char value[MOST];
     ssize_t length = listxattr(PRELOAD_FILE, names, sizeof(names));
 
     if (length < 0)
@@ -232,38 +239,33 @@ static void sync_directory(void)
 }
 
 /* Writes the new file; its mode comes last, when it is complete. */
-static bool write_new_file(const struct file *file)
+static bool write_new_file(struct file *file)
 {
-    const struct stat *old = &file->status;
-    int fd;
-    bool done;
+    const struct stat *status = &file->status;
+    int fd = open(NEW_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool done = fd >= 0 &&
+                write(fd, file->bytes, file->length) == (ssize_t)file->length &&
+                fchown(fd, status->st_uid, status->st_gid) == 0 &&
+                copy_attributes(fd) &&
+                fchmod(fd, status->st_mode & 07777) == 0 && fsync(fd) == 0 &&
+                fstat(fd, &file->status) == 0;
 
-    unlink(NEW_FILE); /* what a run that was killed has left */
-    fd = open(NEW_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    done = fd >= 0 &&
-           write(fd, file->bytes, file->length) == (ssize_t)file->length &&
-           (!file->there || fchown(fd, old->st_uid, old->st_gid) == 0) &&
-           copy_attributes(fd) &&
-           fchmod(fd, file->there ? old->st_mode & 07777 : 0644) == 0 &&
-           fsync(fd) == 0;
     if (fd >= 0)
         close(fd);
     return done;
 }
 
-/*
- * Replaces the file that was read by the edited one. Returns 0, CHANGED or
- * STATUS_FAILED.
- */
-int replace_file(const struct file *old, const struct file *edited)
+int replace_file(const struct file *old, struct file *edited)
 {
-    bool done = edited->length == 0 || write_new_file(edited);
+    bool done;
 
+    unlink(NEW_FILE); /* what a run that was killed has left */
+    done = !edited->there || write_new_file(edited);
     if (done && !is_unchanged(old)) {
         unlink(NEW_FILE);
-        return CHANGED;
+        return FILE_CHANGED;
     }
-    if (done && edited->length == 0)
+    if (done && !edited->there)
         done = unlink(PRELOAD_FILE) == 0 || errno == ENOENT;
     else if (done)
         done = rename(NEW_FILE, PRELOAD_FILE) == 0;

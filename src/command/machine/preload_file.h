@@ -18,19 +18,15 @@
 #define NEW_FILE LOCK_FILE ".new"
 
 enum {
-    MOST = 65536,   /* bytes; a file that is larger is something else */
-    PATIENCE = 30,  /* seconds that a run waits for another */
-    ATTEMPTS = 5,   /* if others change the file meanwhile */
-    VALUE = 65536,  /* XATTR_SIZE_MAX, XATTR_LIST_MAX */
-    CHANGED = -1,   /* the file is not the one that was read */
-    NOT_THERE = -2, /* the entry to be removed */
+    FILE_SIZE = 65536, /* bytes; a file that is larger is something else */
+    FILE_CHANGED = -1, /* it is not the one that was read */
 };
 
 struct file {
     bool there;
-    struct stat status;
+    struct stat status; /* as of a new file where it is not there */
     size_t length;
-    char bytes[MOST];
+    char bytes[FILE_SIZE];
 };
 
 typedef bool word_test(const struct library *library, const char *word,
@@ -58,16 +54,23 @@ bool is_preloaded(const struct library *library);
 /* Removes every entry of the library, and a file that has nothing else. */
 void remove_entries(struct file *file, const struct library *library);
 
-/* Adds a line for the library. False if the file would be too large. */
+/*
+ * Adds a line for the library, and no final newline where there was none: so
+ * remove_entries() knows. False if the file would be too large.
+ */
 bool add_entry(struct file *file, const struct library *library);
 
 /* Reads the file, as the loader would. NULL, or a reason not to edit it. */
 const char *read_file(struct file *file);
 
+/* Is the file still this one, which was read or written? */
+bool is_unchanged(const struct file *file);
+
 /*
- * Replaces the file that was read by the edited one. Returns 0, CHANGED or
- * STATUS_FAILED.
+ * Replaces the file by the edited one, which has then its status. Returns 0,
+ * FILE_CHANGED where the old one is not there any more, or STATUS_FAILED, with
+ * a line on standard error, and then the file is as it was.
  */
-int replace_file(const struct file *old, const struct file *edited);
+int replace_file(const struct file *old, struct file *edited);
 
 #endif

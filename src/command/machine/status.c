@@ -5,165 +5,153 @@
 #include "machine/status.h"
 
 #include "machine/check.h"
-#include "machine/preload_file.h"
 #include "machine/trial.h"
 #include "text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-/* What `status` finds out. */
-struct finding {
-    const char *name;
-    bool passes;
-    char reason[REASON];
-};
+enum answer { NO, YES, UNKNOWN };
 
-enum { FINDINGS = 10 };
-
-struct report {
-    struct file file;
-    const char *fault; /* of the file, or NULL */
-    bool named;        /* the file has an entry for the library */
-    enum answer on;    /* a program that is started has a library of the name */
-    char mapped[REASON];
-    struct finding findings[FINDINGS];
-    int count;
-    int status;
-};
-
-static void add_finding(struct report *report, const char *name, bool passes,
-                        const char *reason)
+/* May programs of root read what this user cannot? */
+static bool is_hidden(const char *path)
 {
-    struct finding *finding = &report->findings[report->count++];
-
-    finding->name = name;
-    finding->passes = passes;
-    snprintf(finding->reason, REASON, "%s", passes ? "" : reason);
-    if (!passes)
-        report->status = MACHINE_BROKEN;
+    return access(path, R_OK) < 0 && errno == EACCES;
 }
 
-static void look(struct report *report, const struct library *library)
+/*
+ * Does a program that is started now have keepalive? That decides, not what the
+ * file says. Where the two differ, *reason tells what it has.
+ */
+static enum answer judge(const struct library *library, bool named,
+                         const char **reason)
 {
-    char reason[REASON] = "";
-    const char *other;
-    int length = 0;
+    struct found found;
 
-    report->fault = read_file(&report->file);
-    report->named = has_entry(&report->file, library);
-    report->on = has_library(report->mapped);
-    other = find_word(&report->file, library, library_is_other, &length);
-    if (report->fault != NULL)
-        report->status = MACHINE_BROKEN;
-    if (other != NULL) {
-        snprintf(reason, REASON, "another copy: %.*s", length, other);
-        add_finding(report, "other entries", false, reason);
+    *reason = NULL;
+    find_out(library, &found);
+    if (!found.known) {
+        *reason = "none can be started to see, or a library keeps it from "
+                  "answering";
+        return UNKNOWN;
     }
-    for (int i = 0; i < check_count; i++) {
-        bool passes = checks[i].passes(library, reason);
-
-        add_finding(report, checks[i].name, passes, reason);
+    if (found.kept_alive) {
+        if (!named || !found.library)
+            *reason = sentence("%s, which is not the entry's",
+                               found.mapped[0] != '\0'
+                                   ? found.mapped
+                                   : "a library that switches keepalive on");
+        return YES;
     }
-    add_finding(
-        report, "programs start with it",
-        start_programs(library, report->named ? NULL : library->entry, reason),
-        reason);
-    if (report->on == UNCERTAIN)
-        add_finding(report, "what a program has", false,
-                    "none can be started to see");
-    if (report->on == YES && !report->named) {
-        snprintf(reason, REASON, "%.900s, which is not the entry's",
-                 report->mapped);
-        add_finding(report, "what a program has", false, reason);
+    if (is_hidden(PRELOAD_FILE) || (named && is_hidden(library->path))) {
+        *reason = "no keepalive, but this user cannot read what programs of "
+                  "root can";
+        return UNKNOWN;
     }
-    if (report->on == NO && !report->named)
-        report->status = MACHINE_OFF;
+    if (named)
+        *reason = "no keepalive, though the file names the library";
+    return NO;
 }
 
-static void print_report(const struct report *report,
-                         const struct library *library)
+static void print_head(const struct library *library, const struct file *file,
+                       const char *fault)
 {
-    bool on = report->on == YES || report->named;
+    char printable[PRINTABLE];
+    char entry[PRINTABLE];
     size_t place = 0;
-    size_t length = next_word(&report->file, &place);
+    size_t length = next_word(file, &place);
 
     printf("%s %s\n", PRELOAD_FILE,
-           report->fault != NULL ? report->fault
-           : !report->file.there ? "is not there"
-           : length > 0          ? "holds"
-                                 : "holds no library");
-    while (length > 0) {
-        const char *word = report->file.bytes + place;
+           fault != NULL  ? fault
+           : !file->there ? "is not there"
+           : length > 0   ? "holds"
+                          : "holds no library");
+    for (; length > 0; length = next_word(file, &place)) {
+        const char *word = file->bytes + place;
 
-        printf("  %.*s%s\n", (int)length, word,
+        snprintf(entry, sizeof(entry), "%.*s", (int)length, word);
+        printf("  %s%s\n", make_printable(printable, entry),
                library_is(library, word, length) ? "  (this library)" : "");
         place += length;
-        length = next_word(&report->file, &place);
     }
     printf("%s%s\n", library->path,
            library->installed ? "" : " (not installed: a build tree)");
-    for (int i = 0; i < report->count; i++) {
-        const struct finding *finding = &report->findings[i];
-
-        printf("  %-4s%s%s%s\n", finding->passes ? "ok" : "NO", finding->name,
-               finding->passes ? "" : ": ", finding->reason);
-    }
-    printf("keepalive is %s for the whole machine%s\n",
-           on                 ? "on"
-           : report->on == NO ? "off"
-                              : "perhaps on",
-           report->status == MACHINE_BROKEN ? ", but see above" : "");
 }
 
-static void print_report_json(const struct report *report,
-                              const struct library *library)
+static void print_head_json(const struct library *library,
+                            const struct file *file, const char *fault)
 {
     const char *comma = "";
     size_t length;
 
-    printf("{\"on\": %s, \"well\": %s,\n \"library\": ",
-           report->on == YES || report->named ? "true"
-           : report->on == NO                 ? "false"
-                                              : "null",
-           report->status == 0 ? "true" : "false");
+    printf("{\"library\": ");
     print_json_text(library->path, strlen(library->path));
-    printf(",\n \"file\": ");
-    print_json_text(PRELOAD_FILE, strlen(PRELOAD_FILE));
-    printf(",\n \"fault\": ");
-    if (report->fault != NULL)
-        print_json_text(report->fault, strlen(report->fault));
+    printf(",\n \"file\": \"" PRELOAD_FILE "\",\n \"fault\": ");
+    if (fault != NULL)
+        print_json_text(fault, strlen(fault));
     else
         printf("null");
     printf(",\n \"entries\": [");
-    for (size_t place = 0; (length = next_word(&report->file, &place)) > 0;
+    for (size_t place = 0; (length = next_word(file, &place)) > 0;
          place += length) {
         printf("%s", comma);
-        print_json_text(report->file.bytes + place, length);
+        print_json_text(file->bytes + place, length);
         comma = ", ";
     }
     printf("],\n \"checks\": [");
-    for (int i = 0; i < report->count; i++) {
-        const struct finding *finding = &report->findings[i];
+}
 
-        printf("%s\n  {\"name\": ", i > 0 ? "," : "");
-        print_json_text(finding->name, strlen(finding->name));
-        printf(", \"passes\": %s, \"reason\": ",
-               finding->passes ? "true" : "false");
-        print_json_text(finding->reason, strlen(finding->reason));
-        putchar('}');
+/* Prints one finding. A note is neither good nor bad. */
+static void print_finding(const char *name, const char *reason, bool note,
+                          bool json)
+{
+    static const char *comma = "";
+    bool passes = reason == NULL || note;
+
+    if (!json) {
+        printf("  %-4s%s%s%s\n",
+               !passes          ? "NO"
+               : reason == NULL ? "ok"
+                                : "--",
+               name, reason != NULL ? ": " : "", reason != NULL ? reason : "");
+        return;
     }
-    puts("]}");
+    printf("%s\n  {\"name\": \"%s\", \"passes\": %s, \"reason\": ", comma, name,
+           passes ? "true" : "false");
+    print_json_text(reason != NULL ? reason : "",
+                    reason != NULL ? strlen(reason) : 0);
+    putchar('}');
+    comma = ",";
 }
 
 int show_status(const struct library *library, bool json)
 {
-    static struct report report;
+    static const char *const words[] = {"off", "on", "perhaps on"};
+    static const char *const values[] = {"false", "true", "null"};
+    static struct file file;
+    const char *fault = read_file(&file);
+    bool named = has_entry(&file, library);
+    const char *reason;
+    enum answer on = judge(library, named, &reason);
+    bool well = fault == NULL && reason == NULL && on == YES;
+    int status;
 
-    look(&report, library);
+    (json ? print_head_json : print_head)(library, &file, fault);
+    if (reason != NULL)
+        print_finding("what a program has", reason, false, json);
+    for (int i = 0; i < check_count; i++) {
+        reason = checks[i].find(library, &file);
+        print_finding(checks[i].name, reason, checks[i].note, json);
+        well = well && (reason == NULL || checks[i].note);
+    }
+    status = well ? 0 : on == NO && !named ? MACHINE_OFF : MACHINE_DOUBT;
     if (json)
-        print_report_json(&report, library);
+        printf("],\n \"on\": %s, \"well\": %s}\n", values[on],
+               well ? "true" : "false");
     else
-        print_report(&report, library);
-    return report.status;
+        printf("keepalive is %s for the whole machine%s\n", words[on],
+               status == MACHINE_DOUBT ? ", but see above" : "");
+    return status;
 }

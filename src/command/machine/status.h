@@ -10,13 +10,11 @@
 #include <stdbool.h>
 
 enum {
-    MACHINE_OFF = 1, /* status: it is off */
-    MACHINE_BROKEN =
-        2, /* it is on, but something is wrong; after off: still on */
+    MACHINE_OFF = 1,   /* status: it is off */
+    MACHINE_DOUBT = 2, /* status: not well, or not known; off: likewise */
 };
 
-/* Does `keepalive --global status`. Returns 0, one of these, or STATUS_FAILED.
- */
+/* Does `keepalive --global status`. Returns 0 or one of these. */
 int show_status(const struct library *library, bool json);
 
 #endif

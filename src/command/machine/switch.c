@@ -1,6 +1,9 @@
 /*
  * switch.c - switches the whole machine on and off
  * SPDX-License-Identifier: MIT
+ *
+ * One run at a time: the lock is held from before the file is read until it is
+ * seen that programs have what was asked for.
  */
 #include "machine/switch.h"
 
@@ -22,12 +25,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Nobody else can open it, so nobody else can hold a lock on it. */
-static bool is_ours_alone(const struct stat *status)
-{
-    return S_ISREG(status->st_mode) && (status->st_mode & 07777) == 0600 &&
-           status->st_uid == geteuid() && status->st_nlink == 1;
-}
+enum {
+    WAIT_SECONDS = 30, /* for another run */
+    ATTEMPTS = 5,      /* if others change the file meanwhile */
+    ALREADY = -2,      /* the file is as it is wanted */
+};
 
 /*
  * A signal between the lock and the last proof would leave the lock, or an
@@ -50,100 +52,111 @@ static void restore_signals(void)
 }
 
 /*
+ * Opens the lock file. One that others could open, and hold a lock on, is
+ * removed. Returns -1, with errno, and 0 where it was removed.
+ */
+static int open_lock(void)
+{
+    int fd = open(LOCK_FILE,
+                  O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+    struct stat status;
+
+    if (fd < 0 && errno != ELOOP && errno != EISDIR)
+        return -1;
+    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+        (status.st_mode & 07777) == 0600 && status.st_uid == geteuid() &&
+        status.st_nlink == 1)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return unlink(LOCK_FILE) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+/* Locks the file, unless the run that had it has removed it. */
+static bool is_locked(int fd)
+{
+    struct stat mine;
+    struct stat there;
+
+    return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &mine) == 0 &&
+           lstat(LOCK_FILE, &there) == 0 && mine.st_ino == there.st_ino &&
+           mine.st_dev == there.st_dev;
+}
+
+static time_t seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/*
  * Becomes the only run. Returns the descriptor that holds the lock, or -1 with
  * a line on standard error.
  */
-static int lock(void)
+static int take_lock(void)
 {
     const struct timespec moment = {0, 100000000};
+    time_t end = seconds() + WAIT_SECONDS;
 
-    for (int left = 10 * PATIENCE; left > 0;) {
-        struct stat mine;
-        struct stat there;
-        int fd =
-            open(LOCK_FILE,
-                 O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+    while (seconds() < end) {
+        int fd = open_lock();
 
-        if (fd < 0 && errno == EACCES && geteuid() != 0) {
-            warnx("--global on and off take root");
-            return -1;
-        }
-        if (fd < 0 && errno != ELOOP && errno != EISDIR) {
-            warn("%s", LOCK_FILE);
-            return -1;
-        }
-        if (fd < 0 || fstat(fd, &mine) < 0 || !is_ours_alone(&mine)) {
-            if (fd >= 0)
-                close(fd);
-            if (unlink(LOCK_FILE) < 0 && errno != ENOENT) {
+        if (fd < 0) {
+            if (errno == EACCES && geteuid() != 0)
+                warnx("--global on and off need root");
+            else
                 warn("%s", LOCK_FILE);
-                return -1;
-            }
-            left--;
-            continue;
+            return -1;
         }
-        /* The run that had it may have removed it. */
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-            if (lstat(LOCK_FILE, &there) == 0 && mine.st_ino == there.st_ino &&
-                mine.st_dev == there.st_dev)
-                return fd;
-        } else {
-            restore_signals();
-            nanosleep(&moment, NULL);
-            block_signals();
-            left--;
+        if (fd > 0 && is_locked(fd)) {
+            unlink(NEW_FILE); /* what a run that was killed has left */
+            return fd;
         }
-        close(fd);
+        if (fd > 0)
+            close(fd);
+        restore_signals();
+        nanosleep(&moment, NULL);
+        block_signals();
     }
     warnx("another run has held %s for %d seconds; nothing is changed",
-          LOCK_FILE, PATIENCE);
+          LOCK_FILE, WAIT_SECONDS);
     return -1;
 }
 
-static int unlock(int fd, int status)
-{
-    unlink(LOCK_FILE);
-    close(fd);
-    return status;
-}
-
-/* Edits the file, once. Returns 0, CHANGED, NOT_THERE or STATUS_FAILED. */
+/* Edits the file, once. Returns ALREADY, or as replace_file(). */
 typedef int edit_call(const struct library *library, const struct file *old,
                       struct file *edited);
 
-/* Edits the file as the only run, again if others have changed it meanwhile. */
-static int edit_file(const struct library *library, edit_call *edit)
+/* Edits the file, again if others have changed it meanwhile. */
+static int edit_file(const struct library *library, edit_call *edit,
+                     struct file *old, struct file *edited)
 {
-    static struct file old;
-    static struct file edited;
-    int fd = lock();
-    int status = CHANGED;
+    int status = FILE_CHANGED;
 
-    if (fd < 0)
-        return STATUS_FAILED;
-    for (int i = 0; status == CHANGED && i < ATTEMPTS; i++) {
-        const char *reason = read_file(&old);
+    for (int i = 0; status == FILE_CHANGED && i < ATTEMPTS; i++) {
+        const char *reason = read_file(old);
 
         if (reason != NULL) {
             warnx("%s %s", PRELOAD_FILE, reason);
-            return unlock(fd, STATUS_FAILED);
+            return STATUS_FAILED;
         }
-        edited = old;
-        status = edit(library, &old, &edited);
+        *edited = *old;
+        status = edit(library, old, edited);
     }
-    if (status == CHANGED) {
-        warnx("%s is changed by others again and again", PRELOAD_FILE);
-        status = STATUS_FAILED;
-    }
-    return unlock(fd, status);
+    if (status != FILE_CHANGED)
+        return status;
+    warnx("%s is changed by others again and again", PRELOAD_FILE);
+    return STATUS_FAILED;
 }
 
 /* Says what was done. It is done even if nobody can be told. */
-static int say(const char *what, const char *entry)
+static int say(const char *line)
 {
-    if (printf("%s%s\n", what, entry) < 0 || fflush(stdout) != 0) {
+    if (printf("%s\n", line) < 0 || fflush(stdout) != 0) {
         warn("standard output");
-        warnx("%s%s", what, entry);
+        warnx("%s", line);
         clearerr(stdout);
     }
     return 0;
@@ -153,77 +166,64 @@ static int edit_off(const struct library *library, const struct file *old,
                     struct file *edited)
 {
     if (!has_entry(old, library))
-        return NOT_THERE;
+        return ALREADY;
     remove_entries(edited, library);
     return replace_file(old, edited);
 }
 
 static int switch_off(const struct library *library, bool quiet)
 {
-    int status = edit_file(library, edit_off);
-    char mapped[REASON];
-    enum answer answer;
+    static struct file old;
+    static struct file edited;
+    int status = edit_file(library, edit_off, &old, &edited);
+    const char *what = status == 0 ? "the entry is removed"
+                                   : "there is no entry for this library";
+    struct found found;
 
     if (status == STATUS_FAILED)
         return status;
     /* What a program has decides, not what the file says. */
-    answer = has_library(mapped);
-    if (answer == UNCERTAIN) {
-        warnx("%s, but no program can be started to see that it is off",
-              status == 0 ? "the entry is removed"
-                          : "there is no entry for this library");
-        return MACHINE_BROKEN;
-    }
-    if (answer == YES) {
+    find_out(library, &found);
+    if (!found.known)
+        warnx("%s, but no program can be started to see that it is off, or a "
+              "library keeps it from answering",
+              what);
+    else if (found.kept_alive || found.mapped[0] != '\0')
         warnx("%s, but a program that is started now still has %s: remove "
               "what names that from %s",
-              status == 0 ? "the entry is removed"
-                          : "there is no entry for this library",
-              mapped, PRELOAD_FILE);
-        return MACHINE_BROKEN;
-    }
-    if (quiet)
+              what,
+              found.mapped[0] != '\0' ? found.mapped
+                                      : "a library that switches keepalive on",
+              PRELOAD_FILE);
+    else if (quiet)
         return 0;
-    return say(status == 0
-                   ? "off: programs that are started from now on run without it"
-                   : "already off",
-               "");
-}
-
-/* Is everything in order for the entry to be added? */
-static bool is_ready(const struct file *file, const struct library *library)
-{
-    char reason[REASON];
-    int length;
-    const char *other = find_word(file, library, library_is_other, &length);
-
-    if (!library->installed) {
-        warnx("%s is not installed, it is in a build tree", library->path);
-        return false;
-    }
-    if (other != NULL) {
-        warnx("%s already has another one: %.*s", PRELOAD_FILE, length, other);
-        return false;
-    }
-    for (int i = 0; i < check_count; i++)
-        if (!checks[i].passes(library, reason)) {
-            warnx("%s", reason);
-            return false;
-        }
-    if (!start_programs(library, library->entry, reason)) {
-        warnx("with the library %s", reason);
-        return false;
-    }
-    return true;
+    else
+        return say(status == 0 ? "off: programs that are started from now on "
+                                 "run without it"
+                               : "already off");
+    return MACHINE_DOUBT;
 }
 
 static int edit_on(const struct library *library, const struct file *old,
                    struct file *edited)
 {
-    if (has_entry(old, library))
-        return NOT_THERE;
-    if (!is_ready(old, library))
+    bool already = has_entry(old, library);
+
+    if (!already && !library->installed) {
+        warnx("%s is not installed, it is in a build tree", library->path);
         return STATUS_FAILED;
+    }
+    for (int i = 0; i < check_count; i++) {
+        const char *reason = checks[i].find(library, old);
+
+        if (reason == NULL || checks[i].note)
+            continue;
+        warnx("%s%s%s", already ? PRELOAD_FILE : "",
+              already ? " has the library already, but " : "", reason);
+        return STATUS_FAILED;
+    }
+    if (already)
+        return ALREADY;
     if (!add_entry(edited, library)) {
         warnx("%s is too large for a list of libraries", PRELOAD_FILE);
         return STATUS_FAILED;
@@ -231,45 +231,93 @@ static int edit_on(const struct library *library, const struct file *old,
     return replace_file(old, edited);
 }
 
+/*
+ * Starts programs with the new file. This one runs, so it can still put the old
+ * file back, even if no other starts any more; but only over what it has itself
+ * written.
+ */
+static bool passes_proof(const struct library *library, struct file *old,
+                         const struct file *edited)
+{
+    const char *reason = start_programs(library, NULL);
+    bool proven = reason == NULL;
+    bool changed = !is_unchanged(edited);
+    int undone = proven || changed ? FILE_CHANGED : replace_file(edited, old);
+
+    if (proven && !changed)
+        return true;
+    if (undone == FILE_CHANGED)
+        warnx("others have changed %s while programs were tried with it; it is "
+              "left as it is now, see 'keepalive --global status'",
+              PRELOAD_FILE);
+    else
+        warnx("%s%s", reason,
+              undone == 0 ? "; the entry is removed again" : "");
+    return false;
+}
+
+/* What follows where the kernel's idle time can be read, else "". */
+static void describe_idle_time(char text[128])
+{
+    FILE *file = fopen("/proc/sys/net/ipv4/tcp_keepalive_time", "re");
+    char number[16] = "";
+
+    text[0] = '\0';
+    if (file != NULL && fgets(number, sizeof(number), file) != NULL)
+        snprintf(text, 128,
+                 "; first probe after %.*s idle seconds: to change that set "
+                 "net.ipv4.tcp_keepalive_time, see sysctl(8)",
+                 (int)strcspn(number, "\n"), number);
+    if (file != NULL)
+        fclose(file);
+}
+
 static int switch_on(const struct library *library, bool quiet)
 {
-    int status = edit_file(library, edit_on);
-    char reason[REASON];
+    static struct file old;
+    static struct file edited;
+    int status = edit_file(library, edit_on, &old, &edited);
+    const char *note;
+    char text[128];
 
-    if (status == STATUS_FAILED)
-        return status;
-    if (status == NOT_THERE) {
-        for (int i = 0; i < check_count; i++)
-            if (!checks[i].passes(library, reason)) {
-                warnx("%s has the library already, but %s", PRELOAD_FILE,
-                      reason);
-                return STATUS_FAILED;
-            }
-        if (start_programs(library, NULL, reason))
-            return quiet ? 0 : say("already on", "");
-        warnx("%s has the library already, but %s", PRELOAD_FILE, reason);
+    if (status == STATUS_FAILED ||
+        (status == 0 && !passes_proof(library, &old, &edited)))
         return STATUS_FAILED;
-    }
-    /* This program runs, so it can still remove the entry, even if no other
-     * program starts any more. */
-    if (!start_programs(library, NULL, reason)) {
-        warnx("with the library %s%s", reason,
-              edit_file(library, edit_off) == 0 ? "; the entry is removed again"
-                                                : "");
-        return STATUS_FAILED;
-    }
     if (quiet)
         return 0;
-    return say("on: programs that are started from now on have ",
-               library->entry);
+    for (int i = 0; i < check_count; i++)
+        if (checks[i].note && (note = checks[i].find(library, &edited)) != NULL)
+            warnx("%s", note);
+    describe_idle_time(text);
+    if (status == ALREADY)
+        return say(sentence("already on%s", text));
+    return say(sentence("on: programs that are started from now on have %s%s",
+                        library->entry, text));
+}
+
+/*
+ * A pipe must not get one of these numbers where the caller has closed it. It
+ * stays one that can neither be read nor written.
+ */
+static void occupy_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/", O_PATH | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
 }
 
 int switch_machine(const char *what, bool quiet, bool json)
 {
+    bool on = strcmp(what, "on") == 0;
     bool status = strcmp(what, "status") == 0;
     char printable[PRINTABLE];
     struct library library;
-    int result;
+    int result = STATUS_FAILED;
+    int fd;
 
     if (json && !status) {
         warnx("--json cannot be used with --global %s", what);
@@ -279,19 +327,24 @@ int switch_machine(const char *what, bool quiet, bool json)
         warnx("--quiet cannot be used with --global status");
         return STATUS_FAILED;
     }
-    /* A library that is gone, or broken, can be switched off as well. */
-    library_find(&library);
-    if (status)
-        return show_status(&library, json);
-    if (strcmp(what, "on") != 0 && strcmp(what, "off") != 0) {
+    if (!on && !status && strcmp(what, "off") != 0) {
         warnx("--global: '%s' is not on, off or status",
               make_printable(printable, what));
         return STATUS_FAILED;
     }
+    occupy_standard_descriptors();
+    /* A library that is gone, or broken, can be switched off as well. */
+    library_find(&library);
+    if (status)
+        return show_status(&library, json);
     sigprocmask(SIG_BLOCK, NULL, &callers_mask);
     block_signals();
-    result = strcmp(what, "on") == 0 ? switch_on(&library, quiet)
-                                     : switch_off(&library, quiet);
+    fd = take_lock();
+    if (fd >= 0) {
+        result = (on ? switch_on : switch_off)(&library, quiet);
+        unlink(LOCK_FILE);
+        close(fd);
+    }
     restore_signals();
     return result;
 }

@@ -4,13 +4,16 @@
  *
  * Programs are started with an environment of a few variables, no input, ten
  * seconds of time and standard error on a pipe: if the library breaks one, it
- * ends with a status other than 0, or its loader complains there.
+ * ends with a status other than 0, or its loader complains there. The probe has
+ * a pipe of its own to answer on, since any library may write to standard
+ * error.
  */
 #include "machine/trial.h"
 
 #include "child.h"
 #include "elf.h"
 #include "exit_status.h"
+#include "text.h"
 
 #include <dirent.h>
 #include <elf.h>
@@ -18,6 +21,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,18 +30,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-    LIMIT = 10, /* seconds */
-    SAID = 1024,
-    NOBODY = 65534,
-};
+enum { SECONDS_EACH = 10, SAID = 1024, NOBODY = 65534 };
 
 /* A program that is started. */
-struct trial {
+struct program {
     const char *path;
-    char *arguments[4];
-    const char *entry; /* its LD_PRELOAD; NULL: none */
-    bool nobody;       /* as another user than root */
+    const char *arguments[4];
+    const char *preload; /* its LD_PRELOAD; NULL: none */
+    bool nobody;         /* as another user than root */
+    int answer;          /* the probe's pipe; 0: none */
 };
 
 /* Where programs are. */
@@ -47,15 +48,25 @@ static const char *const directories[] = {
 
 enum { DIRECTORIES = sizeof(directories) / sizeof(*directories) };
 
-/* Finds a program, a set-user-ID one where that is wanted. */
-static bool find_program(const char *name, bool privileged, char path[PATH_MAX])
+const char *sentence(const char *format, ...)
+{
+    static char text[3 * PATH_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+bool find_installed(const char *name, bool set_user_id, char path[PATH_MAX])
 {
     for (int i = 0; i < DIRECTORIES; i++) {
         struct stat status;
 
         snprintf(path, PATH_MAX, "%s/%s", directories[i], name);
         if (stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
-            (!privileged || (status.st_mode & S_ISUID) != 0))
+            (!set_user_id || (status.st_mode & S_ISUID) != 0))
             return true;
     }
     return false;
@@ -80,51 +91,58 @@ static void become_nobody(void)
 /* Becomes the program, with standard error on the pipe. */
 static void become_program(const void *argument, int standard_error)
 {
-    const struct trial *trial = argument;
+    const struct program *program = argument;
     char preload[PATH_MAX + sizeof("LD_PRELOAD=")];
     char *environment[] = {"PATH=/usr/bin:/usr/sbin:/bin:/sbin", "LC_ALL=C",
                            preload, NULL};
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int null[2];
 
-    if (trial->entry != NULL)
-        snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", trial->entry);
+    if (program->preload != NULL)
+        snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", program->preload);
     else
         environment[2] = NULL;
-    dup2(null, STDIN_FILENO);
-    dup2(null, STDOUT_FILENO);
+    null[0] = null[1] = open("/dev/null", O_RDWR | O_CLOEXEC);
+    /* A root without it: a pipe that nobody reads. */
+    if (null[0] < 0 && pipe2(null, O_CLOEXEC | O_NONBLOCK) < 0)
+        _exit(STATUS_FAILED);
+    dup2(null[0], STDIN_FILENO);
+    dup2(null[1], STDOUT_FILENO);
     dup2(standard_error, STDERR_FILENO);
-    if (trial->nobody)
+    if (program->answer > 0)
+        fcntl(program->answer, F_SETFD, 0);
+    if (program->nobody)
         become_nobody();
-    execve(trial->path, trial->arguments, environment);
+    execve(program->path, (char *const *)program->arguments, environment);
     _exit(errno == ENOEXEC ? STATUS_CANNOT_RUN : STATUS_NOT_FOUND);
 }
 
 /* Runs a program to its end. Returns the status of waitpid(2), or -1. */
-static int run_program(const struct trial *trial, char said[SAID])
+static int run_program(const struct program *program, char said[SAID])
 {
     size_t length;
-    int status =
-        run_child(become_program, trial, LIMIT, said, SAID - 1, &length);
+    int status = run_child(become_program, program, SECONDS_EACH, said,
+                           SAID - 1, &length);
 
     said[length] = '\0';
     return status;
 }
 
-/* Does it end well and print nothing on standard error? */
-static bool ends_well(const struct trial *trial, char reason[REASON])
+/* How a program ended, with the first line that it printed. */
+static const char *describe_end(const struct program *program, int status,
+                                char said[SAID])
 {
-    char said[SAID];
-    int status = run_program(trial, said);
+    char printable[PRINTABLE];
+    bool killed = WIFSIGNALED(status);
 
-    if (status == 0 && said[0] == '\0')
-        return true;
+    if (status == -1)
+        return sentence("no program can be started: %s", strerror(errno));
     said[strcspn(said, "\n")] = '\0';
-    snprintf(reason, REASON, "%s %s %d%s%s%.900s", trial->path,
-             WIFSIGNALED(status) ? "ends by signal" : "has status",
-             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-             trial->nobody ? " for another user than root" : "",
-             said[0] != '\0' ? " and says: " : "", said);
-    return false;
+    return sentence("with the library %s %s %d%s%s%s", program->path,
+                    killed ? "ends by signal" : "has status",
+                    killed ? WTERMSIG(status) : WEXITSTATUS(status),
+                    program->nobody ? " for another user than root" : "",
+                    said[0] != '\0' ? " and says: " : "",
+                    make_printable(printable, said));
 }
 
 /*
@@ -133,53 +151,50 @@ static bool ends_well(const struct trial *trial, char reason[REASON])
  * program that says what is wrong, and names neither the loader nor the
  * library.
  */
-static bool fails_anyway(const struct trial *trial)
+static bool fails_anyway(const struct program *program)
 {
-    struct trial without = *trial;
-    char reason[REASON];
+    struct program without = *program;
     char said[SAID];
     int status;
 
-    without.entry = NULL;
-    if (trial->entry != NULL)
-        return !ends_well(&without, reason);
+    without.preload = NULL;
     status = run_program(&without, said);
+    if (program->preload != NULL)
+        return status != 0 || said[0] != '\0';
     return WIFEXITED(status) && WEXITSTATUS(status) != STATUS_NOT_FOUND &&
            said[0] != '\0' && strstr(said, "ld.so") == NULL &&
            strstr(said, "libkeepalive") == NULL;
 }
 
-/* Programs that every machine has, with arguments that end them at once. */
-static const struct {
-    bool privileged; /* only where it is set-user-ID */
-    char *arguments[4];
-} programs[] = {
-    {false, {"true", NULL}},
-    {false, {"sh", "-c", ":", NULL}},
-    {true, {"su", "--version", NULL}},
-    {true, {"mount", "--version", NULL}},
-};
+/* NULL, or a sentence if it does not end well or prints on standard error, and
+ * not so without the library. */
+static const char *try_program(const struct program *program)
+{
+    char said[SAID];
+    int status = run_program(program, said);
 
-/* The loaders of 32-bit programs. Most machines have none. */
-static const char *const narrow_loaders[] = {
-    "/lib/ld-linux.so.2",
-    "/lib/ld-linux-armhf.so.3",
-    "/lib/ld-linux.so.3",
-};
+    return (status == 0 && said[0] == '\0') || fails_anyway(program)
+               ? NULL
+               : describe_end(program, status, said);
+}
 
-/* Can the kernel run them? Some are built without. */
+/* Can the kernel run 32-bit programs, and is there a loader for them? Most
+ * machines have none. */
 static bool has_narrow_loader(void)
 {
-    for (size_t i = 0; i < sizeof(narrow_loaders) / sizeof(*narrow_loaders);
-         i++) {
-        struct trial trial = {.path = narrow_loaders[i],
-                              .arguments = {"ld.so", "--help", NULL}};
-        char said[SAID];
+    static const char *const loaders[] = {
+        "/lib/ld-linux.so.2", "/lib/ld-linux-armhf.so.3", "/lib/ld-linux.so.3"};
+    char said[SAID];
+
+    for (size_t i = 0; i < sizeof(loaders) / sizeof(*loaders); i++) {
         int status;
 
-        if (access(trial.path, X_OK) < 0)
+        if (access(loaders[i], X_OK) < 0)
             continue;
-        status = run_program(&trial, said);
+        status =
+            run_program(&(struct program){.path = loaders[i],
+                                          .arguments = {"ld.so", "--help"}},
+                        said);
         if (!WIFEXITED(status) || WEXITSTATUS(status) != STATUS_CANNOT_RUN)
             return true;
     }
@@ -188,191 +203,228 @@ static bool has_narrow_loader(void)
 
 /* The first dynamic 32-bit program of a directory, not one that is emulated. */
 static bool find_narrow_in(const char *directory, unsigned kind,
-                           char path[PATH_MAX], char loader[PATH_MAX])
+                           struct narrow *narrow)
 {
     struct dirent *entry;
-    DIR *list = opendir(directory);
+    /* On most systems /bin is a link to /usr/bin. */
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *list = fd < 0 ? NULL : fdopendir(fd);
     bool found = false;
 
     while (list != NULL && !found && (entry = readdir(list)) != NULL) {
         unsigned its;
 
-        snprintf(path, PATH_MAX, "%s/%s", directory, entry->d_name);
-        its = elf_kind(path);
+        snprintf(narrow->path, PATH_MAX, "%s/%s", directory, entry->d_name);
+        its = elf_kind(narrow->path);
         found = (its & 0xff) == ELFCLASS32 && its != kind &&
                 (its >> 16 == EM_386 || its >> 16 == EM_ARM) &&
-                elf_loader(path, loader);
+                elf_loader(narrow->path, narrow->loader);
     }
     if (list != NULL)
         closedir(list);
     return found;
 }
 
-/* A 32-bit program of this machine, where the library is a 64-bit one. It is
- * looked for once. */
-bool find_narrow(const struct library *library, const char **path,
-                 const char **loader)
+const struct narrow *find_narrow(const struct library *library)
 {
-    static char program[PATH_MAX];
-    static char its_loader[PATH_MAX];
+    static struct narrow narrow;
     static bool known;
     static bool found;
 
-    if (!known && has_narrow_loader())
-        for (int i = 0; i < DIRECTORIES && !found; i++) {
-            struct stat status;
-
-            /* On most systems /bin is a link to /usr/bin. */
-            if (lstat(directories[i], &status) == 0 && S_ISDIR(status.st_mode))
-                found = find_narrow_in(directories[i], library->kind, program,
-                                       its_loader);
-        }
+    known = known || !has_narrow_loader();
+    for (int i = 0; !known && !found && i < DIRECTORIES; i++)
+        found = find_narrow_in(directories[i], library->kind, &narrow);
     known = true;
-    *path = program;
-    *loader = its_loader;
-    return found;
+    return found ? &narrow : NULL;
+}
+
+/* What the probe answers. Nobody else writes the mark to that descriptor. */
+struct answer {
+    char mark[sizeof(TRIAL_PROBE)];
+    bool kept_alive;
+    bool library;          /* it has mapped the library */
+    bool others;           /* it has mapped others of that name */
+    char mapped[PATH_MAX]; /* the paths of all these */
+};
+
+/*
+ * Starts the probe. False if there is no answer: it was not started, or what is
+ * loaded into it closes every descriptor.
+ */
+static bool run_probe(const char *preload, bool nobody, struct answer *answer,
+                      int *status, char said[SAID])
+{
+    char number[16];
+    struct program program = {.path = "/proc/self/exe",
+                              .arguments = {TRIAL_PROBE, number, NULL},
+                              .preload = preload,
+                              .nobody = nobody};
+    int ends[2];
+    bool known;
+
+    *status = -1;
+    said[0] = '\0';
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return false;
+    program.answer = ends[1];
+    snprintf(number, sizeof(number), "%d", ends[1]);
+    *status = run_program(&program, said);
+    known = read(ends[0], answer, sizeof(*answer)) == sizeof(*answer) &&
+            memcmp(answer->mark, TRIAL_PROBE, sizeof(TRIAL_PROBE)) == 0;
+    close(ends[0]);
+    close(ends[1]);
+    return known;
+}
+
+static const char *try_probe(const struct library *library, const char *preload,
+                             bool nobody)
+{
+    const char *whose = nobody ? " of another user than root" : "";
+    struct answer answer;
+    char said[SAID];
+    int status;
+
+    if (!run_probe(preload, nobody, &answer, &status, said)) {
+        if (status == 0 && nobody)
+            return NULL; /* there is no such user */
+        if (WIFEXITED(status) && WEXITSTATUS(status) <= 1)
+            return "a library that programs have closes the pipe on which a "
+                   "program would say what it has";
+        return describe_end(
+            &(struct program){.path = "a program", .nobody = nobody}, status,
+            said);
+    }
+    if (!answer.library || answer.others)
+        return sentence("a program%s has loaded %s, not %s", whose,
+                        answer.mapped[0] != '\0' ? answer.mapped : "nothing",
+                        library->path);
+    return answer.kept_alive
+               ? NULL
+               : sentence("the socket of a program%s is not kept alive", whose);
 }
 
 /* By the loader alone: nobody knows what the program would do. */
-static bool try_narrow(const struct library *library, const char *entry,
-                       char reason[REASON])
+static const char *try_narrow(const struct library *library,
+                              const char *preload)
 {
-    const char *path;
-    const char *loader;
-    struct trial trial = {.entry = entry};
+    const struct narrow *narrow = find_narrow(library);
 
-    if (!find_narrow(library, &path, &loader))
-        return true;
-    trial.path = loader;
-    trial.arguments[0] = (char *)loader;
-    trial.arguments[1] = "--list";
-    trial.arguments[2] = (char *)path;
-    return ends_well(&trial, reason) || fails_anyway(&trial);
+    return narrow == NULL
+               ? NULL
+               : try_program(&(struct program){
+                     .path = narrow->loader,
+                     .arguments = {narrow->loader, "--list", narrow->path},
+                     .preload = preload});
 }
 
-/* What the probe says of itself: the files that it has mapped. */
-static int run_probe(const char *entry, bool nobody, char said[SAID])
+const char *start_programs(const struct library *library, const char *preload)
 {
-    struct trial trial = {.path = "/proc/self/exe",
-                          .arguments = {TRIAL_PROBE, NULL},
-                          .entry = entry,
-                          .nobody = nobody};
-    int status = run_program(&trial, said);
-    size_t length = strlen(said);
-
-    if (length > 0 && said[length - 1] == '\n')
-        said[length - 1] = '\0';
-    return status;
-}
-
-/* The probe's own line is the last; what the loader says comes before. */
-static const char *find_last_line(const char *said)
-{
-    const char *newline = strrchr(said, '\n');
-
-    return newline == NULL ? said : newline + 1;
-}
-
-static bool try_probe(const struct library *library, const char *entry,
-                      bool nobody, char reason[REASON])
-{
-    const char *whose = nobody ? " of another user than root" : "";
-    char path[PATH_MAX];
-    char said[SAID];
-    int status = run_probe(entry, nobody, said);
-
-    if (realpath(library->path, path) == NULL)
-        snprintf(path, sizeof(path), "%s", library->path);
-    if (status == 0 && (strcmp(said, path) == 0 || (nobody && said[0] == '\0')))
-        return true;
-    said[strcspn(said, "\n")] = '\0';
-    if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
-        snprintf(reason, REASON, "a program%s does not start: %s", whose, said);
-    else if (strcmp(said, path) != 0)
-        snprintf(reason, REASON, "a program%s has loaded, not %s, but: %s",
-                 whose, path, said[0] != '\0' ? said : "nothing");
-    else
-        snprintf(reason, REASON, "the socket of a program%s is not kept alive",
-                 whose);
-    return false;
-}
-
-bool start_programs(const struct library *library, const char *entry,
-                    char reason[REASON])
-{
-    int root = geteuid() == 0;
+    /* Programs that every machine has, with arguments that end them at once. */
+    static const struct {
+        bool set_user_id; /* only where it is */
+        const char *arguments[4];
+    } tried[] = {
+        {false, {"true"}},
+        {false, {"sh", "-c", ":"}},
+        {true, {"su", "--version"}},
+        {true, {"mount", "--version"}},
+    };
+    enum { TRIED = sizeof(tried) / sizeof(*tried) };
+    int users = geteuid() == 0 ? 2 : 1;
+    const char *reason = NULL;
     char path[PATH_MAX];
 
-    for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
-        for (int nobody = 0; nobody <= root; nobody++) {
-            struct trial trial = {
-                .path = path, .entry = entry, .nobody = nobody};
+    for (int i = 0; reason == NULL && i < users * TRIED; i++) {
+        struct program program = {
+            .path = path, .preload = preload, .nobody = i % users};
 
-            memcpy(trial.arguments, programs[i].arguments,
-                   sizeof(trial.arguments));
-            if (find_program(trial.arguments[0], programs[i].privileged,
-                             path) &&
-                !ends_well(&trial, reason) && !fails_anyway(&trial))
-                return false;
-        }
-    return try_narrow(library, entry, reason) &&
-           try_probe(library, entry, false, reason) &&
-           (!root || try_probe(library, entry, true, reason));
+        memcpy(program.arguments, tried[i / users].arguments,
+               sizeof(program.arguments));
+        if (find_installed(program.arguments[0], tried[i / users].set_user_id,
+                           path))
+            reason = try_program(&program);
+    }
+    if (reason == NULL)
+        reason = try_narrow(library, preload);
+    for (int i = 0; reason == NULL && i < users; i++)
+        reason = try_probe(library, preload, i);
+    return reason;
 }
 
-enum answer has_library(char mapped[REASON])
+/*
+ * Finds what glibc's loader says of an entry: "ERROR: ld.so: object 'PATH' from
+ * /etc/ld.so.preload cannot be preloaded (REASON): ignored."
+ */
+static void find_complaint(const struct library *library, char *said,
+                           char complaint[PRINTABLE])
 {
+    complaint[0] = '\0';
+    while (complaint[0] == '\0' && (said = strstr(said, " object '")) != NULL) {
+        char *path = said += strlen(" object '");
+
+        if (library_is(library, path, strcspn(path, "'")))
+            continue;
+        path[strcspn(path, "\n")] = '\0';
+        make_printable(complaint, path - 1);
+    }
+}
+
+void find_out(const struct library *library, struct found *found)
+{
+    struct answer answer = {.kept_alive = false};
     char said[SAID];
-    int status = run_probe(NULL, false, said);
-    const char *files;
+    int status;
 
-    if (status == -1 || !WIFEXITED(status) || WEXITSTATUS(status) > 1)
-        return UNCERTAIN;
-    files = find_last_line(said);
-    snprintf(mapped, REASON, "%s",
-             files[0] != '\0' ? files : "a library that switches keepalive on");
-    return files[0] != '\0' || status == 0 ? YES : NO;
+    found->known = run_probe(NULL, false, &answer, &status, said);
+    found->kept_alive = answer.kept_alive;
+    found->library = answer.library;
+    memcpy(found->mapped, answer.mapped, sizeof(found->mapped));
+    find_complaint(library, said, found->complaint);
 }
 
-static bool ends_with(const char *text, const char *end)
+/* Notes a file that is mapped here, if it is the library or another of that
+ * name, which a version may follow. */
+static void note_mapped(const struct library *library, const char *path,
+                        struct answer *answer)
 {
-    size_t length = strlen(text);
-    size_t tail = strlen(end);
+    bool is = library_is(library, path, strlen(path));
+    const char *rest = strstr(path, "/libkeepalive.so");
+    size_t length = strlen(answer->mapped);
+    char printable[PRINTABLE];
 
-    return length >= tail && strcmp(text + length - tail, end) == 0;
+    if (rest != NULL)
+        rest += strlen("/libkeepalive.so");
+    if (!is && (rest == NULL || rest[strspn(rest, ".0123456789")] != '\0'))
+        return;
+    answer->library = answer->library || is;
+    answer->others = answer->others || !is;
+    snprintf(answer->mapped + length, sizeof(answer->mapped) - length, "%s%s",
+             length > 0 ? " " : "", make_printable(printable, path));
 }
 
-/* Prints the files of that name that are mapped here, on one line. */
-static void print_mapped(void)
+int run_trial_probe(const char *descriptor)
 {
+    static struct answer answer = {.mark = TRIAL_PROBE};
     FILE *maps = fopen("/proc/self/maps", "re");
+    struct library library;
     char last[PATH_MAX] = "";
     char line[PATH_MAX + 128];
-
-    while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
-        char *path = strchr(line, '/');
-
-        line[strcspn(line, "\n")] = '\0';
-        if (path == NULL || !ends_with(path, "/libkeepalive.so") ||
-            strcmp(path, last) == 0)
-            continue;
-        fprintf(stderr, "%s%s", last[0] != '\0' ? " " : "", path);
-        snprintf(last, sizeof(last), "%s", path);
-    }
-    fputc('\n', stderr);
-    if (maps != NULL)
-        fclose(maps);
-}
-
-int run_trial_probe(void)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
     int value = 0;
     socklen_t size = sizeof(value);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    print_mapped();
-    return getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &size) == 0 &&
-                   value == 1
-               ? 0
-               : 1;
+    answer.kept_alive =
+        getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &size) == 0 &&
+        value == 1;
+    library_find(&library);
+    while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+        const char *path = strchr(line, '/');
+
+        line[strcspn(line, "\n")] = '\0';
+        if (path == NULL || strcmp(path, last) == 0)
+            continue;
+        note_mapped(&library, path, &answer);
+        snprintf(last, sizeof(last), "%s", path);
+    }
+    return write(atoi(descriptor), &answer, sizeof(answer)) != sizeof(answer);
 }
