@@ -193,6 +193,8 @@ installed = $(installed_library) \
 	examples/keepalive.bash:644:$(bashdir):keepalive \
 	examples/keepalive.fish:644:$(fishdir) \
 	examples/keepalive.zsh:644:$(zshdir):_keepalive \
+	examples/chrony.conf:644:$(unitdir)/chrony.service.d:keepalive.conf \
+	examples/chrony.conf:644:$(unitdir)/chronyd.service.d:keepalive.conf \
 	README:644:$(docdir) \
 	COPYING:644:$(docdir) \
 	$(patsubst %,%:755:$(exampledir),$(programs)) \

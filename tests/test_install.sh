@@ -32,6 +32,8 @@ expect 'install prints nothing' '' "$(umask 077; built_make install)"
 expect 'install writes nothing into the tree' '' \
     "$(state | diff "$tmp/before" -)"
 expect 'what is installed' './usr/bin/keepalive 755
+./usr/lib/systemd/system/chrony.service.d/keepalive.conf 644
+./usr/lib/systemd/system/chronyd.service.d/keepalive.conf 644
 ./usr/lib/x/keepalive/libkeepalive.so 644
 ./usr/share/bash-completion/completions/keepalive 644
 ./usr/share/doc/keepalive/COPYING 644
@@ -57,6 +59,8 @@ for file in examples/*; do
 done
 expect 'no text names another place' '' \
     "$(grep -r '/usr/local/\(lib\|bin/keepalive\|share\)' "$root/usr/share")"
+expect 'the drop-in for chronyd' 'Environment=KEEPALIVE=off' \
+    "$(grep ^Env "$root/usr/lib/systemd/system/chronyd.service.d/keepalive.conf")"
 expect 'directories can be entered' '' \
     "$(find "$root/usr" -type d ! -perm -755)"
 cmp -s "$BUILD/libkeepalive.so" "$library" || fail 'the file is the built one'
@@ -153,6 +157,8 @@ rm -rf "${root:?}"
 
 expect 'default places' '/usr/local/bin/keepalive
 /usr/local/lib/libkeepalive.so
+/usr/local/lib/systemd/system/chrony.service.d/keepalive.conf
+/usr/local/lib/systemd/system/chronyd.service.d/keepalive.conf
 /usr/local/share/bash-completion/completions/keepalive
 /usr/local/share/fish/vendor_completions.d/keepalive.fish
 /usr/local/share/man/man1/keepalive.1
