@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where values can be given, and what makes no difference */
-enum { VALUES = RUN | SOCKETS | CGROUP, ANY = VALUES | MACHINE };
+/* Modes in which values can be given, and all of them */
+enum { WITH_VALUES = RUN | SOCKETS | CGROUP, ANY = WITH_VALUES | MACHINE };
 
 /* The flag that asks for a mode, and how messages call it. */
 static const struct mode_name {
@@ -43,14 +43,15 @@ static const struct flag {
     const char *help;
     unsigned modes; /* in which it has a meaning */
 } flags[] = {
-    {KEEPALIVE_IDLE, 't', "idle", "TIME", "idle time before a probe", VALUES},
+    {KEEPALIVE_IDLE, 't', "idle", "TIME", "idle time before a probe",
+     WITH_VALUES},
     {KEEPALIVE_INTERVAL, 'i', "interval", "TIME", "time between probes",
-     VALUES},
+     WITH_VALUES},
     {KEEPALIVE_COUNT, 'c', "count", "PROBES",
-     "unanswered probes before giving up", VALUES},
+     "unanswered probes before giving up", WITH_VALUES},
     {KEEPALIVE_TIMEOUT, 'u', "timeout", "TIME",
-     "time without acknowledgement of data", VALUES},
-    {KEEPALIVE_SWITCH, 'o', "off", NULL, "no keepalive", VALUES},
+     "time without acknowledgement of data", WITH_VALUES},
+    {KEEPALIVE_SWITCH, 'o', "off", NULL, "no keepalive", WITH_VALUES},
     {KEEPALIVE_SWITCH, 'f', "force", NULL, "programs cannot change the values",
      RUN | CGROUP},
     {NONE, 'p', "pid", "[=PID]", "the sockets of processes, by number or name",
@@ -61,7 +62,7 @@ static const struct flag {
     {NONE, 'g', "global", "on|off|status", "the whole machine", MACHINE},
     {NONE, 'G', "cgroup", "DIR|self", "every program of a cgroup", CGROUP},
     {NONE, 'j', "json", NULL, "print JSON", SOCKETS | MACHINE | CGROUP},
-    {NONE, 'q', "quiet", NULL, "no warning if the command is out of reach",
+    {NONE, 'q', "quiet", NULL, "no warning about the command",
      RUN | MACHINE | CGROUP},
     {NONE, 'h', "help", NULL, "print this", ANY},
     {NONE, 'V', "version", NULL, "print the version", ANY},
