@@ -33,8 +33,8 @@ textfile() {
     expect 'textfile: nothing else is left' node.prom "$(cd "$tmp" && echo node*)"
 }
 
-# A connection to another machine, as far as its addresses tell, as the first
-# process has it, and another with keepalive
+# A connection to another machine, as far as its addresses tell, and the
+# server's end of it, which has keepalive
 ip link set lo up
 ip addr add 192.0.2.1/32 dev lo
 cat >"$tmp/hold.py" <<'END'
@@ -71,6 +71,10 @@ textfile 'keepalive_missing 1 keepalive_connections 2 keepalive_status 4' 120
 keepalive 1
 plugin 'KEEPALIVE OK - 0 of 2 connections are not kept alive | missing=0;0;;0;2 0'
 textfile 'keepalive_missing 0 keepalive_connections 2 keepalive_status 0'
+# Both have 100 seconds.
+plugin "KEEPALIVE OK - $(line -n -t 100) | missing=0;0;;0;2 0" 100
+plugin "KEEPALIVE WARNING - $(line -n -t 99) | missing=2;0;;0;2 1" 99
+textfile 'keepalive_missing 2 keepalive_connections 2 keepalive_status 4' 99
 plugin "KEEPALIVE UNKNOWN - --idle: '5M' is not a whole number of seconds from 1 \
 to 32767 (5m is 300) 3" 5M
 textfile 'keepalive_status 125' 5M

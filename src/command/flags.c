@@ -169,39 +169,42 @@ static const struct mode_name *find_mode(const struct request *request)
     return mode;
 }
 
+/* Takes operands up to the next flag. Flags may follow the number of a process,
+ * but what follows a command is its own. Entries of argv already read are
+ * reused for operands. */
+static void take_operands(struct request *request, int argc, char *argv[])
+{
+    bool ended = strcmp(argv[optind - 1], "--") == 0;
+    bool mixed = request->given['p'] != NULL || request->given['a'] != NULL;
+
+    while (optind < argc &&
+           (ended || !mixed || *argv[optind] != '-' || argv[optind][1] == '\0'))
+        request->operands[request->count++] = argv[optind++];
+}
+
 bool read_flags(struct request *request, int argc, char *argv[])
 {
     struct option longs[FLAGS + 1];
     char shorts[3 * FLAGS + 2];
-    bool ended = false;
 
     make_options(longs, shorts);
     *request = (struct request){.operands = argv + 1};
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         request->wanted.values[i] = NO_VALUE;
     argv[0] = program_invocation_short_name; /* as getopt names it */
-    for (;;) {
-        int index = NONE; /* of a long flag */
-        int letter = getopt_long(argc, argv, shorts, longs, &index);
+    do {
+        int letter;
 
-        if (letter == '?' ||
-            (letter == 'p' && index == NONE && optarg != NULL &&
-             !is_number_behind_p(optarg)) ||
-            (letter != -1 && !note_flag(request, letter)))
-            return false;
-        if (letter != -1)
-            continue;
-        /* Flags may follow the number of a process, but what follows a command
-         * is its own. Entries of argv already read are reused for operands. */
-        ended = ended || strcmp(argv[optind - 1], "--") == 0;
-        while (optind < argc &&
-               (ended ||
-                (request->given['p'] == NULL && request->given['a'] == NULL) ||
-                *argv[optind] != '-' || argv[optind][1] == '\0'))
-            request->operands[request->count++] = argv[optind++];
-        if (optind == argc)
-            break;
-    }
+        for (int index = NONE; /* of a long flag */
+             (letter = getopt_long(argc, argv, shorts, longs, &index)) != -1;
+             index = NONE)
+            if (letter == '?' ||
+                (letter == 'p' && index == NONE && optarg != NULL &&
+                 !is_number_behind_p(optarg)) ||
+                !note_flag(request, letter))
+                return false;
+        take_operands(request, argc, argv);
+    } while (optind < argc);
     request->operands[request->count] = NULL;
     request->mode = find_mode(request)->mode;
     return true;
