@@ -79,7 +79,7 @@ done
 company() {
     word=$1
     shift
-    timeout 20 env KEEPALIVE="$word" KEEPIDLE=222 PLUGIN="$tmp/PLUGIN.so" \
+    timeout 60 env KEEPALIVE="$word" KEEPIDLE=222 PLUGIN="$tmp/PLUGIN.so" \
         LD_PRELOAD="$(echo "$*" | tr ' ' :)" "$show" 2>&1 | sed '/^TCP\|^SO/d'
 }
 expect 'a thread while the loader is locked' 'constructor: idle 222

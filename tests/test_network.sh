@@ -157,10 +157,10 @@ seen() { # PORT NUMBER
     [ "$(probes "$1" | wc -l)" -ge "$2" ]
 }
 
-# expect_probes HALF EXPECTED: of the first packets
+# expect_probes HALF head|tail EXPECTED: of the first or last packets
 expect_probes() {
-    expect "$1: the packets" "$2" \
-        "$(probes "$(port "$1")" | head -n 5 | xargs)"
+    expect "$1: the packets" "$3" \
+        "$(probes "$(port "$1")" | "$2" -n 5 | xargs)"
 }
 
 capture() {
@@ -184,8 +184,8 @@ wire() {
     wait_until seen "$(port with)" 1 || fail 'with: no probe'
     power off "$(port with)"
     wait_until test -s "$out.with"
-    expect_probes with 'long 0 long 0 short 0 short 0 short reset'
-    expect_probes without ''
+    expect_probes with tail 'long 0 long 0 short 0 short 0 short reset'
+    expect_probes without head ''
 }
 
 # After a probe the kernel looks again when KEEPINTVL is over, not earlier, even
@@ -197,7 +197,7 @@ long_interval() {
     serve without "$(port with)" OPEN:/dev/null
     read_from with "$(port with)"
     wait_until seen "$(port with)" 5
-    expect_probes with 'short 0 long 0 long 0 long 0 long 0'
+    expect_probes with head 'short 0 long 0 long 0 long 0 long 0'
 }
 
 # Which outage is survived if it begins at the worst moment, before a first probe:

@@ -14,7 +14,7 @@ values = dict(os.environ, KEEPIDLE="5M", LD_PRELOAD=os.environ["LIBKEEPALIVE"])
 def start(stderr, **more):
     child = subprocess.Popen([program, "sockets"], env=values, stderr=stderr,
                              stdout=subprocess.DEVNULL, **more)
-    return child.wait(timeout=20)
+    return child.wait(timeout=60)
 
 def pair(family, address):
     with socket.create_server(address, family=family) as listener:
