@@ -2,13 +2,15 @@
 # clean.sh - README's commands on minimal Debian systems: clean.sh SUITE...
 # SPDX-License-Identifier: MIT
 #
-# Three times on each system: word for word as root in namespaces, as a container
-# has them, with CI set, so that no test may be skipped; then `make check` as an
-# ordinary user; then as that user in a plain chroot, where no namespace can be
-# made. Prints a table. Needs root and debootstrap; the packages come from the
-# mirror of this machine's apt. The systems are made once and kept below
-# $BUILD/clean with the packages that they fetched. What a run changes lies in
-# memory and in a mount namespace of its own, gone however the script ends.
+# Five times on each system: word for word as root in namespaces, as a container
+# has them, with CI set, so that no test may be skipped; with the capabilities
+# that Docker gives by default; in a plain chroot, whose mounts keep their
+# propagation; then `make check` as an ordinary user, in the namespaces and in
+# the chroot, where that user can make none. Prints a table. Needs root and
+# debootstrap; the packages come from the mirror of this machine's apt. The
+# systems are made once and kept below $BUILD/clean with the packages that they
+# fetched. What a run changes lies in memory and in a mount namespace of its own,
+# gone however the script ends.
 set -u
 BUILD=${BUILD:-$PWD/build}
 stop() {
@@ -33,14 +35,15 @@ check=$(sed -n 's/^    \(apt-get update && .*make check\)$/\1/p' README)
 [ -n "$check" ] || stop 'README has no command with make check'
 mkdir -p "$here" || exit 1
 
-# Sets $root: the system with a layer in memory above it.
+# Sets $root: the system with a layer in memory above it. It is no mount itself,
+# as in most chroots.
 open_system() {
-    root=/mnt/root
-    mount -t tmpfs -o mode=755 clean /mnt &&
-        mkdir /mnt/new /mnt/work "$root" "$here/$1.debs" 2>/dev/null
+    root=/mnt/root/$1
     mkdir -p "$here/$1.debs/partial"
-    mount -t overlay overlay "$root" \
-        -o "lowerdir=$here/$1,upperdir=/mnt/new,workdir=/mnt/work" &&
+    mount -t tmpfs -o mode=755 clean /mnt &&
+        mkdir /mnt/new /mnt/work /mnt/root &&
+        mount -t overlay overlay /mnt/root \
+            -o "lowerdir=$here,upperdir=/mnt/new,workdir=/mnt/work" &&
         mount --rbind /dev "$root/dev" &&
         mount --rbind /sys "$root/sys" &&
         mount -t proc proc "$root/proc" &&
@@ -72,13 +75,21 @@ in_container() {
         sh "$root" "$here/$suite.debs" "$path" "$1" </dev/null
 }
 
+# in_docker COMMAND: with the capabilities that docker run leaves to root
+in_docker() {
+    in_container "exec setpriv --bounding-set=-all,+chown,+dac_override,+fsetid,\
++fowner,+mknod,+net_raw,+setgid,+setuid,+setfcap,+setpcap,+net_bind_service,\
++sys_chroot,+kill,+audit_write sh -c '$1'"
+}
+
 # in_chroot COMMAND
 in_chroot() {
-    chroot "$root" env -i LC_ALL=C.UTF-8 PATH="$path" sh -c "$1" </dev/null
+    chroot "$root" env -i HOME=/root LC_ALL=C.UTF-8 PATH="$path" \
+        DEBIAN_FRONTEND=noninteractive sh -c "$1" </dev/null
 }
 
 row() {
-    printf '%-9s %-6s %-14s %-7s %7s %7s %7s %8s\n' "$@"
+    printf '%-9s %-6s %-14s %-11s %7s %7s %7s %8s\n' "$@"
 }
 
 failures=0
@@ -122,13 +133,15 @@ for suite; do
     fi
     compiler="gcc $(in_chroot 'gcc -dumpfullversion')"
     trial root in_container "cd /root/libkeepalive && export CI=true && $check"
+    trial docker in_docker "cd /root/libkeepalive && $check"
+    trial root-chroot in_chroot "cd /root/libkeepalive && $check"
     in_chroot 'useradd -m tester && cp -R /root/libkeepalive /home/tester &&
         rm -rf /home/tester/libkeepalive/build &&
         chown -R tester: /home/tester' || exit 1
     user='cd /home/tester/libkeepalive && exec setpriv --reuid=tester \
         --regid=tester --init-groups env HOME=/home/tester make check'
     trial user in_container "$user"
-    trial chroot in_chroot "$user"
+    trial user-chroot in_chroot "$user"
     close_system || exit 1
 done
 [ "$failures" = 0 ]

@@ -5,7 +5,7 @@
 # For each release: `make deb` and `make rpm` in a clean system, twice, and what
 # lintian, rpmlint and hardening-check say; then, in another clean system, a
 # client with keepalive, the whole machine, upgrades, removal and purge, while
-# programs are being started. The systems lie in memory above ones that are
+# programs are being started; the same by `make install`. The systems lie in memory above ones that are
 # kept below $BUILD.
 . tests/common.sh
 [ "$(id -u)" = 0 ] || skip 'needs root'
@@ -182,11 +182,12 @@ END
 start_programs() {
     count=0
     while [ ! -e "$user/tmp/stop" ]; do
+        [ -e "$user/tmp/removed" ] && removed=yes || removed=
         out=$(chroot "$user" /tmp/show 2>&1) status=$?
         count=$((count + 1))
         case $status:$out in
         '0:SO_KEEPALIVE is ON
-TCP_KEEPCNT '*) [ -e "$user/tmp/removed" ] && echo 'on once it is removed' ;;
+TCP_KEEPCNT '*) [ -z "$removed" ] || echo 'on once it is removed' ;;
         '0:SO_KEEPALIVE is OFF')
             [ -e "$user/tmp/removing" ] || echo 'off before it is removed'
             ;;
@@ -194,6 +195,10 @@ TCP_KEEPCNT '*) [ -e "$user/tmp/removed" ] && echo 'on once it is removed' ;;
         esac
         echo "$count" >"$user/tmp/count"
     done
+}
+
+started() { # NUMBER
+    [ "$(cat "$user/tmp/count")" -ge "$1" ] 2>/dev/null
 }
 
 # The files of the system, but for logs and what package managers keep.
@@ -225,7 +230,8 @@ use() {
     : >"$user/tmp/removing"
     logged "$1: remove" take
     : >"$user/tmp/removed"
-    sleep 0.5
+    wait_until started $(($(cat "$user/tmp/count") + 2)) ||
+        fail "$1: no program is started any more"
     : >"$user/tmp/stop"
     wait "$starter"
     expect "$1: the programs" '' "$(sort "$tmp/starts" | uniq -c | head)"
@@ -294,6 +300,25 @@ use_rpm() {
     use "$suite, rpm"
 }
 
+# shellcheck disable=SC2317
+use_make() {
+    make_in() {
+        inside "$builder" make -s -C "/root/$1" DESTDIR=/target prefix=/usr \
+            libdir=/usr/lib/keepalive "$2"
+    }
+    put() {
+        case $1 in
+        1.0) make_in old install ;;
+        *) make_in new install ;;
+        esac
+    }
+    take() {
+        offline keepalive --global off && sleep 1 && make_in new uninstall
+    }
+    purge() { :; }
+    use "$suite, make"
+}
+
 make -s BUILD="$tmp/dist" dist >"$tmp/log" 2>&1 ||
     fail "make dist: $(cat "$tmp/log")"
 for suite in $SUITES; do
@@ -325,6 +350,7 @@ for suite in $SUITES; do
         --no-install-recommends netcat-openbsd libkeepalive0 libdontdie0
     use_deb
     use_rpm
+    use_make
     [ ! -e "$user/tmp/$version/libkeepalive_$version-1_i386.deb" ] || use_twin
 done
 finish
