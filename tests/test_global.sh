@@ -229,7 +229,7 @@ python3 -c 'import struct, sys
 open(sys.argv[1], "wb").write(
     b"\x7fELF\1\1\1" + bytes(9)
     + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, 0, 52, 0, 0, 52, 32, 1, 0, 0, 0)
-    + struct.pack("<IIIIIIII", 3, 84, 0, 0, 9, 9, 4, 1) + b"/nothing\0")' \
+    + struct.pack("<IIIIIIII", 3, 84, 0, 0, 19, 19, 4, 1) + b"/lib/ld-linux.so.2\0")' \
     "$tmp/narrow/narrow"
 mkdir -p /usr/local/bin
 mount --bind "$tmp/narrow" /usr/local/bin

@@ -19,13 +19,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static const char *check_file(const struct library *library,
-                              const struct file *file)
+static const char *check_file(const struct machine *machine)
 {
-    (void)file;
-    return library->fault == NULL
+    return machine->library.fault == NULL
                ? NULL
-               : sentence("%s: %s", library->path, library->fault);
+               : sentence("%s: %s", machine->library.path,
+                          machine->library.fault);
 }
 
 /*
@@ -117,57 +116,51 @@ static const char *check_owner(const char *name)
     return reason != NULL ? reason : check_path(path);
 }
 
-static const char *check_owners(const struct library *library,
-                                const struct file *file)
+static const char *check_owners(const struct machine *machine)
 {
-    const char *reason = check_owner(library->path);
+    const char *reason = check_owner(machine->library.path);
 
-    (void)file;
-    return reason != NULL || library->twin[0] == '\0'
+    return reason != NULL || machine->library.twin[0] == '\0'
                ? reason
-               : check_owner(library->twin);
+               : check_owner(machine->library.twin);
 }
 
 /* Programs of users who cannot read it start without the library. */
-static const char *check_preload_file(const struct library *library,
-                                      const struct file *file)
+static const char *check_preload_file(const struct machine *machine)
 {
-    (void)library;
-    return file->there ? check_owner(PRELOAD_FILE) : NULL;
+    return machine->file.there ? check_owner(PRELOAD_FILE) : NULL;
 }
 
 /* Another copy of the library, or an entry that cannot be loaded: then every
  * program prints a line. */
-static const char *check_others(const struct library *library,
-                                const struct file *file)
+static const char *check_others(const struct machine *machine)
 {
     char word[PATH_MAX];
     char printable[PRINTABLE];
-    struct found found;
     int length;
-    const char *other = find_word(file, library, library_is_other, &length);
+    const char *other =
+        find_word(&machine->file, &machine->library, library_is_other, &length);
 
     if (other != NULL) {
         snprintf(word, sizeof(word), "%.*s", length, other);
         return sentence("%s names another copy of the library: %s",
                         PRELOAD_FILE, make_printable(printable, word));
     }
-    find_out(library, &found);
-    return found.complaint[0] == '\0'
+    find_complaint(&machine->library, printable);
+    return printable[0] == '\0'
                ? NULL
-               : sentence("another entry is broken: %s", found.complaint);
+               : sentence("another entry is broken: %s", printable);
 }
 
-static const char *check_mount(const struct library *library,
-                               const struct file *file)
+static const char *check_mount(const struct machine *machine)
 {
     struct statvfs mount;
 
-    (void)file;
-    return statvfs(library->path, &mount) < 0 || (mount.f_flag & ST_NOEXEC) == 0
+    return statvfs(machine->library.path, &mount) < 0 ||
+                   (mount.f_flag & ST_NOEXEC) == 0
                ? NULL
                : sentence("%s is on a file system mounted noexec",
-                          library->path);
+                          machine->library.path);
 }
 
 /* Does a file have a line, not a comment, with both texts in it? */
@@ -188,26 +181,23 @@ static bool has_line(const char *path, const char *text, const char *other)
 #define PROFILES "/sys/kernel/security/apparmor/profiles"
 
 /* The profiles' abstractions/base admits libraries below these. */
-static const char *check_apparmor(const struct library *library,
-                                  const struct file *file)
+static const char *check_apparmor(const struct machine *machine)
 {
-    (void)file;
-    return strncmp(library->path, "/usr/lib", 8) == 0 ||
-                   strncmp(library->path, "/lib", 4) == 0 ||
+    return strncmp(machine->library.path, "/usr/lib", 8) == 0 ||
+                   strncmp(machine->library.path, "/lib", 4) == 0 ||
                    !has_line(PROFILES, "(enforce)", "")
                ? NULL
                : sentence("%s is out of reach for the programs that AppArmor "
                           "confines; install it below /usr/lib",
-                          library->path);
+                          machine->library.path);
 }
 
-static const char *check_narrow(const struct library *library,
-                                const struct file *file)
+static const char *check_narrow(const struct machine *machine)
 {
-    const struct narrow *narrow =
-        library->twin[0] != '\0' ? NULL : find_narrow(library);
+    const struct narrow *narrow = machine->library.twin[0] != '\0'
+                                      ? NULL
+                                      : find_narrow(&machine->library);
 
-    (void)file;
     return narrow == NULL
                ? NULL
                : sentence("%s is a 32-bit program, and there is no library for "
@@ -216,8 +206,7 @@ static const char *check_narrow(const struct library *library,
 }
 
 /* Its filter kills it at setsockopt(SO_KEEPALIVE), once it uses NTS. */
-static const char *note_chronyd(const struct library *library,
-                                const struct file *file)
+static const char *note_chronyd(const struct machine *machine)
 {
     static const char *const places[] = {
         "/etc/systemd/system/chrony*.service",
@@ -232,8 +221,7 @@ static const char *note_chronyd(const struct library *library,
     glob_t files = {0};
     bool exempt = !find_installed("chronyd", false, path);
 
-    (void)library;
-    (void)file;
+    (void)machine;
     for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
         glob(places[i], i > 0 ? GLOB_APPEND : 0, NULL, &files);
     for (size_t i = 0; i < files.gl_pathc && !exempt; i++)
@@ -247,22 +235,21 @@ static const char *note_chronyd(const struct library *library,
 }
 
 /* Its profile names each library that it may load. */
-static const char *note_snaps(const struct library *library,
-                              const struct file *file)
+static const char *note_snaps(const struct machine *machine)
 {
-    (void)library;
-    (void)file;
+    (void)machine;
     return has_line(PROFILES, "(enforce)", "snap-confine")
                ? "AppArmor keeps snap-confine from the library: snaps run "
                  "without it, and each prints that it cannot be preloaded"
                : NULL;
 }
 
-static const char *check_start(const struct library *library,
-                               const struct file *file)
+static const char *check_start(const struct machine *machine)
 {
-    return start_programs(library,
-                          has_entry(file, library) ? NULL : library->entry);
+    bool there = has_entry(&machine->file, &machine->library);
+
+    return start_programs(&machine->library,
+                          there ? NULL : machine->library.entry);
 }
 
 const struct check checks[] = {

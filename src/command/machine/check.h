@@ -9,6 +9,12 @@
 
 #include <stdbool.h>
 
+/* What is checked. */
+struct machine {
+    struct library library;
+    struct file file; /* as it was read */
+};
+
 /*
  * Each finds nothing, and returns NULL, or returns one sentence, which stays
  * until the next. The last one starts programs: as the machine is where the
@@ -16,7 +22,7 @@
  */
 struct check {
     const char *name;
-    const char *(*find)(const struct library *library, const struct file *file);
+    const char *(*find)(const struct machine *machine);
     bool note; /* good to know; nothing is refused for it */
 };
 extern const struct check checks[];

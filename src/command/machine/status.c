@@ -31,8 +31,7 @@ static enum answer judge(const struct library *library, bool named,
     struct found found;
 
     *reason = NULL;
-    find_out(library, &found);
-    if (!found.known) {
+    if (!find_out(&found)) {
         *reason = "none can be started to see, or a library keeps it from "
                   "answering";
         return UNKNOWN;
@@ -55,9 +54,9 @@ static enum answer judge(const struct library *library, bool named,
     return NO;
 }
 
-static void print_head(const struct library *library, const struct file *file,
-                       const char *fault)
+static void print_head(const struct machine *machine, const char *fault)
 {
+    const struct file *file = &machine->file;
     char printable[PRINTABLE];
     char entry[PRINTABLE];
     size_t place = 0;
@@ -73,21 +72,23 @@ static void print_head(const struct library *library, const struct file *file,
 
         snprintf(entry, sizeof(entry), "%.*s", (int)length, word);
         printf("  %s%s\n", make_printable(printable, entry),
-               library_is(library, word, length) ? "  (this library)" : "");
+               library_is(&machine->library, word, length) ? "  (this library)"
+                                                           : "");
         place += length;
     }
-    printf("%s%s\n", library->path,
-           library->installed ? "" : " (not installed: a build tree)");
+    printf("%s%s\n", machine->library.path,
+           machine->library.installed ? "" : " (not installed: a build tree)");
 }
 
-static void print_head_json(const struct library *library,
-                            const struct file *file, const char *fault)
+static void print_head_json(const struct machine *machine, const char *fault)
 {
+    const struct file *file = &machine->file;
+    const char *path = machine->library.path;
     const char *comma = "";
     size_t length;
 
     printf("{\"library\": ");
-    print_json_text(library->path, strlen(library->path));
+    print_json_text(path, strlen(path));
     printf(",\n \"file\": \"" PRELOAD_FILE "\",\n \"fault\": ");
     if (fault != NULL)
         print_json_text(fault, strlen(fault));
@@ -126,23 +127,27 @@ static void print_finding(const char *name, const char *reason, bool note,
     comma = ",";
 }
 
-int show_status(const struct library *library, bool json)
+int show_status(bool json)
 {
     static const char *const words[] = {"off", "on", "perhaps on"};
     static const char *const values[] = {"false", "true", "null"};
-    static struct file file;
-    const char *fault = read_file(&file);
-    bool named = has_entry(&file, library);
+    static struct machine machine;
+    const char *fault = read_file(&machine.file);
     const char *reason;
-    enum answer on = judge(library, named, &reason);
-    bool well = fault == NULL && reason == NULL && on == YES;
+    enum answer on;
+    bool named;
+    bool well;
     int status;
 
-    (json ? print_head_json : print_head)(library, &file, fault);
+    library_find(&machine.library);
+    named = has_entry(&machine.file, &machine.library);
+    on = judge(&machine.library, named, &reason);
+    well = fault == NULL && reason == NULL && on == YES;
+    (json ? print_head_json : print_head)(&machine, fault);
     if (reason != NULL)
         print_finding("what a program has", reason, false, json);
     for (int i = 0; i < check_count; i++) {
-        reason = checks[i].find(library, &file);
+        reason = checks[i].find(&machine);
         print_finding(checks[i].name, reason, checks[i].note, json);
         well = well && (reason == NULL || checks[i].note);
     }

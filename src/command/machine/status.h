@@ -5,8 +5,6 @@
 #ifndef KEEPALIVE_MACHINE_STATUS_H
 #define KEEPALIVE_MACHINE_STATUS_H
 
-#include "locate.h"
-
 #include <stdbool.h>
 
 enum {
@@ -15,6 +13,6 @@ enum {
 };
 
 /* Does `keepalive --global status`. Returns 0 or one of these. */
-int show_status(const struct library *library, bool json);
+int show_status(bool json);
 
 #endif

@@ -12,6 +12,7 @@
 #include "machine/preload_file.h"
 #include "machine/status.h"
 #include "machine/trial.h"
+#include "proc.h"
 #include "text.h"
 
 #include <err.h>
@@ -19,6 +20,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -126,24 +128,23 @@ static int take_lock(void)
 }
 
 /* Edits the file, once. Returns ALREADY, or as replace_file(). */
-typedef int edit_call(const struct library *library, const struct file *old,
-                      struct file *edited);
+typedef int edit_call(const struct machine *machine, struct file *edited);
 
 /* Edits the file, again if others have changed it meanwhile. */
-static int edit_file(const struct library *library, edit_call *edit,
-                     struct file *old, struct file *edited)
+static int edit_file(struct machine *machine, edit_call *edit,
+                     struct file *edited)
 {
     int status = FILE_CHANGED;
 
     for (int i = 0; status == FILE_CHANGED && i < ATTEMPTS; i++) {
-        const char *reason = read_file(old);
+        const char *reason = read_file(&machine->file);
 
         if (reason != NULL) {
             warnx("%s %s", PRELOAD_FILE, reason);
             return STATUS_FAILED;
         }
-        *edited = *old;
-        status = edit(library, old, edited);
+        *edited = machine->file;
+        status = edit(machine, edited);
     }
     if (status != FILE_CHANGED)
         return status;
@@ -162,20 +163,18 @@ static int say(const char *line)
     return 0;
 }
 
-static int edit_off(const struct library *library, const struct file *old,
-                    struct file *edited)
+static int edit_off(const struct machine *machine, struct file *edited)
 {
-    if (!has_entry(old, library))
+    if (!has_entry(edited, &machine->library))
         return ALREADY;
-    remove_entries(edited, library);
-    return replace_file(old, edited);
+    remove_entries(edited, &machine->library);
+    return replace_file(&machine->file, edited);
 }
 
-static int switch_off(const struct library *library, bool quiet)
+static int switch_off(struct machine *machine, bool quiet)
 {
-    static struct file old;
     static struct file edited;
-    int status = edit_file(library, edit_off, &old, &edited);
+    int status = edit_file(machine, edit_off, &edited);
     const char *what = status == 0 ? "the entry is removed"
                                    : "there is no entry for this library";
     struct found found;
@@ -183,8 +182,7 @@ static int switch_off(const struct library *library, bool quiet)
     if (status == STATUS_FAILED)
         return status;
     /* What a program has decides, not what the file says. */
-    find_out(library, &found);
-    if (!found.known)
+    if (!find_out(&found))
         warnx("%s, but no program can be started to see that it is off, or a "
               "library keeps it from answering",
               what);
@@ -204,17 +202,17 @@ static int switch_off(const struct library *library, bool quiet)
     return MACHINE_DOUBT;
 }
 
-static int edit_on(const struct library *library, const struct file *old,
-                   struct file *edited)
+static int edit_on(const struct machine *machine, struct file *edited)
 {
-    bool already = has_entry(old, library);
+    const struct library *library = &machine->library;
+    bool already = has_entry(edited, library);
 
     if (!already && !library->installed) {
         warnx("%s is not installed, it is in a build tree", library->path);
         return STATUS_FAILED;
     }
     for (int i = 0; i < check_count; i++) {
-        const char *reason = checks[i].find(library, old);
+        const char *reason = checks[i].find(machine);
 
         if (reason == NULL || checks[i].note)
             continue;
@@ -228,7 +226,7 @@ static int edit_on(const struct library *library, const struct file *old,
         warnx("%s is too large for a list of libraries", PRELOAD_FILE);
         return STATUS_FAILED;
     }
-    return replace_file(old, edited);
+    return replace_file(&machine->file, edited);
 }
 
 /*
@@ -236,13 +234,13 @@ static int edit_on(const struct library *library, const struct file *old,
  * file back, even if no other starts any more; but only over what it has itself
  * written.
  */
-static bool passes_proof(const struct library *library, struct file *old,
-                         const struct file *edited)
+static bool passes_proof(struct machine *machine, const struct file *edited)
 {
-    const char *reason = start_programs(library, NULL);
+    const char *reason = start_programs(&machine->library, NULL);
     bool proven = reason == NULL;
     bool changed = !is_unchanged(edited);
-    int undone = proven || changed ? FILE_CHANGED : replace_file(edited, old);
+    int undone =
+        proven || changed ? FILE_CHANGED : replace_file(edited, &machine->file);
 
     if (proven && !changed)
         return true;
@@ -256,43 +254,33 @@ static bool passes_proof(const struct library *library, struct file *old,
     return false;
 }
 
-/* What follows where the kernel's idle time can be read, else "". */
-static void describe_idle_time(char text[128])
+static int switch_on(struct machine *machine, bool quiet)
 {
-    FILE *file = fopen("/proc/sys/net/ipv4/tcp_keepalive_time", "re");
-    char number[16] = "";
-
-    text[0] = '\0';
-    if (file != NULL && fgets(number, sizeof(number), file) != NULL)
-        snprintf(text, 128,
-                 "; first probe after %.*s idle seconds: to change that set "
-                 "net.ipv4.tcp_keepalive_time, see sysctl(8)",
-                 (int)strcspn(number, "\n"), number);
-    if (file != NULL)
-        fclose(file);
-}
-
-static int switch_on(const struct library *library, bool quiet)
-{
-    static struct file old;
     static struct file edited;
-    int status = edit_file(library, edit_on, &old, &edited);
+    int status = edit_file(machine, edit_on, &edited);
     const char *note;
-    char text[128];
+    char *idle;
+    char after[128] = "";
 
     if (status == STATUS_FAILED ||
-        (status == 0 && !passes_proof(library, &old, &edited)))
+        (status == 0 && !passes_proof(machine, &edited)))
         return STATUS_FAILED;
     if (quiet)
         return 0;
     for (int i = 0; i < check_count; i++)
-        if (checks[i].note && (note = checks[i].find(library, &edited)) != NULL)
+        if (checks[i].note && (note = checks[i].find(machine)) != NULL)
             warnx("%s", note);
-    describe_idle_time(text);
+    idle = read_below(AT_FDCWD, "/proc/sys/net/ipv4/tcp_keepalive_time");
+    if (idle != NULL)
+        snprintf(after, sizeof(after),
+                 "; first probe after %d idle seconds: to change that set "
+                 "net.ipv4.tcp_keepalive_time, see sysctl(8)",
+                 find_number(idle, ""));
+    free(idle);
     if (status == ALREADY)
-        return say(sentence("already on%s", text));
+        return say(sentence("already on%s", after));
     return say(sentence("on: programs that are started from now on have %s%s",
-                        library->entry, text));
+                        machine->library.entry, after));
 }
 
 /*
@@ -312,36 +300,35 @@ static void occupy_standard_descriptors(void)
 
 int switch_machine(const char *what, bool quiet, bool json)
 {
+    static struct machine machine;
     bool on = strcmp(what, "on") == 0;
     bool status = strcmp(what, "status") == 0;
     char printable[PRINTABLE];
-    struct library library;
     int result = STATUS_FAILED;
     int fd;
 
-    if (json && !status) {
-        warnx("--json cannot be used with --global %s", what);
-        return STATUS_FAILED;
-    }
-    if (quiet && status) {
-        warnx("--quiet cannot be used with --global status");
-        return STATUS_FAILED;
-    }
-    if (!on && !status && strcmp(what, "off") != 0) {
+    if (!on && !status && strcmp(what, "off") != 0)
         warnx("--global: '%s' is not on, off or status",
               make_printable(printable, what));
-        return STATUS_FAILED;
-    }
+    else if (json && !status)
+        warnx("--json cannot be used with --global %s", what);
+    else if (quiet && status)
+        warnx("--quiet cannot be used with --global status");
+    else
+        result = 0;
+    if (result != 0)
+        return result;
     occupy_standard_descriptors();
-    /* A library that is gone, or broken, can be switched off as well. */
-    library_find(&library);
     if (status)
-        return show_status(&library, json);
+        return show_status(json);
+    /* A library that is gone, or broken, can be switched off as well. */
+    library_find(&machine.library);
     sigprocmask(SIG_BLOCK, NULL, &callers_mask);
     block_signals();
     fd = take_lock();
+    result =
+        fd < 0 ? STATUS_FAILED : (on ? switch_on : switch_off)(&machine, quiet);
     if (fd >= 0) {
-        result = (on ? switch_on : switch_off)(&library, quiet);
         unlink(LOCK_FILE);
         close(fd);
     }

@@ -178,29 +178,6 @@ static const char *try_program(const struct program *program)
                : describe_end(program, status, said);
 }
 
-/* Can the kernel run 32-bit programs, and is there a loader for them? Most
- * machines have none. */
-static bool has_narrow_loader(void)
-{
-    static const char *const loaders[] = {
-        "/lib/ld-linux.so.2", "/lib/ld-linux-armhf.so.3", "/lib/ld-linux.so.3"};
-    char said[SAID];
-
-    for (size_t i = 0; i < sizeof(loaders) / sizeof(*loaders); i++) {
-        int status;
-
-        if (access(loaders[i], X_OK) < 0)
-            continue;
-        status =
-            run_program(&(struct program){.path = loaders[i],
-                                          .arguments = {"ld.so", "--help"}},
-                        said);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != STATUS_CANNOT_RUN)
-            return true;
-    }
-    return false;
-}
-
 /* The first dynamic 32-bit program of a directory, not one that is emulated. */
 static bool find_narrow_in(const char *directory, unsigned kind,
                            struct narrow *narrow)
@@ -230,28 +207,28 @@ const struct narrow *find_narrow(const struct library *library)
     static struct narrow narrow;
     static bool known;
     static bool found;
+    struct program help = {.path = narrow.loader,
+                           .arguments = {"ld.so", "--help"}};
+    char said[SAID];
+    int status;
 
-    known = known || !has_narrow_loader();
+    /* Most machines have no loader for such: no need to look through all. */
+    known = known || (access("/lib/ld-linux.so.2", X_OK) < 0 &&
+                      access("/lib/ld-linux-armhf.so.3", X_OK) < 0 &&
+                      access("/lib/ld-linux.so.3", X_OK) < 0);
     for (int i = 0; !known && !found && i < DIRECTORIES; i++)
         found = find_narrow_in(directories[i], library->kind, &narrow);
+    /* Some kernels cannot run them. */
+    if (!known && found) {
+        status = run_program(&help, said);
+        found = !WIFEXITED(status) || WEXITSTATUS(status) != STATUS_CANNOT_RUN;
+    }
     known = true;
     return found ? &narrow : NULL;
 }
 
-/* What the probe answers. Nobody else writes the mark to that descriptor. */
-struct answer {
-    char mark[sizeof(TRIAL_PROBE)];
-    bool kept_alive;
-    bool library;          /* it has mapped the library */
-    bool others;           /* it has mapped others of that name */
-    char mapped[PATH_MAX]; /* the paths of all these */
-};
-
-/*
- * Starts the probe. False if there is no answer: it was not started, or what is
- * loaded into it closes every descriptor.
- */
-static bool run_probe(const char *preload, bool nobody, struct answer *answer,
+/* Starts the probe. False if there is no answer. */
+static bool run_probe(const char *preload, bool nobody, struct found *found,
                       int *status, char said[SAID])
 {
     char number[16];
@@ -260,7 +237,7 @@ static bool run_probe(const char *preload, bool nobody, struct answer *answer,
                               .preload = preload,
                               .nobody = nobody};
     int ends[2];
-    bool known;
+    bool answered;
 
     *status = -1;
     said[0] = '\0';
@@ -269,22 +246,22 @@ static bool run_probe(const char *preload, bool nobody, struct answer *answer,
     program.answer = ends[1];
     snprintf(number, sizeof(number), "%d", ends[1]);
     *status = run_program(&program, said);
-    known = read(ends[0], answer, sizeof(*answer)) == sizeof(*answer) &&
-            memcmp(answer->mark, TRIAL_PROBE, sizeof(TRIAL_PROBE)) == 0;
+    answered = read(ends[0], found, sizeof(*found)) == sizeof(*found) &&
+               memcmp(found->mark, TRIAL_PROBE, sizeof(TRIAL_PROBE)) == 0;
     close(ends[0]);
     close(ends[1]);
-    return known;
+    return answered;
 }
 
 static const char *try_probe(const struct library *library, const char *preload,
                              bool nobody)
 {
     const char *whose = nobody ? " of another user than root" : "";
-    struct answer answer;
+    struct found found;
     char said[SAID];
     int status;
 
-    if (!run_probe(preload, nobody, &answer, &status, said)) {
+    if (!run_probe(preload, nobody, &found, &status, said)) {
         if (status == 0 && nobody)
             return NULL; /* there is no such user */
         if (WIFEXITED(status) && WEXITSTATUS(status) <= 1)
@@ -294,11 +271,11 @@ static const char *try_probe(const struct library *library, const char *preload,
             &(struct program){.path = "a program", .nobody = nobody}, status,
             said);
     }
-    if (!answer.library || answer.others)
+    if (!found.library || found.others)
         return sentence("a program%s has loaded %s, not %s", whose,
-                        answer.mapped[0] != '\0' ? answer.mapped : "nothing",
+                        found.mapped[0] != '\0' ? found.mapped : "nothing",
                         library->path);
-    return answer.kept_alive
+    return found.kept_alive
                ? NULL
                : sentence("the socket of a program%s is not kept alive", whose);
 }
@@ -351,60 +328,57 @@ const char *start_programs(const struct library *library, const char *preload)
     return reason;
 }
 
-/*
- * Finds what glibc's loader says of an entry: "ERROR: ld.so: object 'PATH' from
- * /etc/ld.so.preload cannot be preloaded (REASON): ignored."
- */
-static void find_complaint(const struct library *library, char *said,
-                           char complaint[PRINTABLE])
+bool find_out(struct found *found)
 {
-    complaint[0] = '\0';
-    while (complaint[0] == '\0' && (said = strstr(said, " object '")) != NULL) {
-        char *path = said += strlen(" object '");
+    char said[SAID];
+    int status;
 
+    return run_probe(NULL, false, found, &status, said);
+}
+
+/* glibc's loader: "ERROR: ld.so: object 'PATH' from /etc/ld.so.preload cannot
+ * be preloaded (REASON): ignored." */
+void find_complaint(const struct library *library, char complaint[PRINTABLE])
+{
+    struct found found;
+    char said[SAID];
+    int status;
+
+    run_probe(NULL, false, &found, &status, said);
+    complaint[0] = '\0';
+    for (char *path = said; (path = strstr(path, " object '")) != NULL;) {
+        path += strlen(" object '");
         if (library_is(library, path, strcspn(path, "'")))
             continue;
         path[strcspn(path, "\n")] = '\0';
         make_printable(complaint, path - 1);
+        return;
     }
-}
-
-void find_out(const struct library *library, struct found *found)
-{
-    struct answer answer = {.kept_alive = false};
-    char said[SAID];
-    int status;
-
-    found->known = run_probe(NULL, false, &answer, &status, said);
-    found->kept_alive = answer.kept_alive;
-    found->library = answer.library;
-    memcpy(found->mapped, answer.mapped, sizeof(found->mapped));
-    find_complaint(library, said, found->complaint);
 }
 
 /* Notes a file that is mapped here, if it is the library or another of that
  * name, which a version may follow. */
 static void note_mapped(const struct library *library, const char *path,
-                        struct answer *answer)
+                        struct found *found)
 {
     bool is = library_is(library, path, strlen(path));
     const char *rest = strstr(path, "/libkeepalive.so");
-    size_t length = strlen(answer->mapped);
+    size_t length = strlen(found->mapped);
     char printable[PRINTABLE];
 
     if (rest != NULL)
         rest += strlen("/libkeepalive.so");
     if (!is && (rest == NULL || rest[strspn(rest, ".0123456789")] != '\0'))
         return;
-    answer->library = answer->library || is;
-    answer->others = answer->others || !is;
-    snprintf(answer->mapped + length, sizeof(answer->mapped) - length, "%s%s",
+    found->library = found->library || is;
+    found->others = found->others || !is;
+    snprintf(found->mapped + length, sizeof(found->mapped) - length, "%s%s",
              length > 0 ? " " : "", make_printable(printable, path));
 }
 
 int run_trial_probe(const char *descriptor)
 {
-    static struct answer answer = {.mark = TRIAL_PROBE};
+    static struct found found = {.mark = TRIAL_PROBE};
     FILE *maps = fopen("/proc/self/maps", "re");
     struct library library;
     char last[PATH_MAX] = "";
@@ -413,7 +387,7 @@ int run_trial_probe(const char *descriptor)
     socklen_t size = sizeof(value);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    answer.kept_alive =
+    found.kept_alive =
         getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &size) == 0 &&
         value == 1;
     library_find(&library);
@@ -423,8 +397,8 @@ int run_trial_probe(const char *descriptor)
         line[strcspn(line, "\n")] = '\0';
         if (path == NULL || strcmp(path, last) == 0)
             continue;
-        note_mapped(&library, path, &answer);
+        note_mapped(&library, path, &found);
         snprintf(last, sizeof(last), "%s", path);
     }
-    return write(atoi(descriptor), &answer, sizeof(answer)) != sizeof(answer);
+    return write(atoi(descriptor), &found, sizeof(found)) != sizeof(found);
 }

@@ -6,6 +6,7 @@
 #define KEEPALIVE_MACHINE_TRIAL_H
 
 #include "locate.h"
+#include "text.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -22,21 +23,30 @@ const char *sentence(const char *format, ...)
  */
 const char *start_programs(const struct library *library, const char *preload);
 
-/* What a program has that is started now, without LD_PRELOAD. */
+#define TRIAL_PROBE "keepalive-probe"
+
+/* What a program has that is started. It answers with these bytes. */
 struct found {
-    bool known;            /* it was started, and has answered */
-    bool kept_alive;       /* its sockets are */
-    bool library;          /* it has loaded the library */
-    char mapped[PATH_MAX]; /* that, and others of its name; "" if none */
-    char complaint[256];   /* the loader's of an entry of others; "" if none */
+    char mark[sizeof(TRIAL_PROBE)]; /* which nobody else would write */
+    bool kept_alive;                /* its sockets are */
+    bool library;                   /* it has mapped the library */
+    bool others;                    /* it has mapped others of that name */
+    char mapped[PATH_MAX];          /* the paths of all these; "" if none */
 };
-void find_out(const struct library *library, struct found *found);
 
 /*
- * The name by which main() knows that it is the probe, and the probe's part: it
- * answers on the descriptor of this number. Returns its exit status.
+ * Starts a program without LD_PRELOAD. False if that is not possible, or if it
+ * does not answer, because a library has closed its descriptors.
  */
-#define TRIAL_PROBE "keepalive-probe"
+bool find_out(struct found *found);
+
+/* Stores what the loader says of an entry that is not ours; "" if nothing. */
+void find_complaint(const struct library *library, char complaint[PRINTABLE]);
+
+/*
+ * The part of that program, whose name is TRIAL_PROBE: it answers on the
+ * descriptor of this number. Returns its exit status.
+ */
 int run_trial_probe(const char *descriptor);
 
 /* Stores the path of a program of this machine. False if there is none. */
