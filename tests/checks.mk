@@ -64,7 +64,7 @@ installcheck: COMMAND = $(DESTDIR)$(bindir)/keepalive
 
 # README's commands on minimal Debian systems, as root, as an ordinary user and
 # without namespaces; needs debootstrap and root.
-SUITES = bookworm trixie sid bullseye
+SUITES ?= bookworm trixie sid bullseye
 check-clean:
 	@BUILD=$(abspath $(BUILD)) sh tests/clean.sh $(SUITES)
 

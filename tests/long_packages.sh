@@ -5,8 +5,8 @@
 # For each release: `make deb` and `make rpm` in a clean system, twice, and what
 # lintian, rpmlint and hardening-check say; then, in another clean system, a
 # client with keepalive, the whole machine, upgrades, removal and purge, while
-# programs are being started; the same by `make install`. The systems lie in memory above ones that are
-# kept below $BUILD.
+# programs are being started; the same by `make install`. The systems lie in
+# memory above ones that are kept below $BUILD.
 . tests/common.sh
 [ "$(id -u)" = 0 ] || skip 'needs root'
 in_namespace -m -p -f --kill-child=TERM --mount-proc

@@ -181,4 +181,14 @@ printf '\177ELF\1\1\1%09d\3%c\3%033d' 0 0 0 | tr 0 '\000' \
 expect 'one entry for both classes' \
     "$tmp/both/usr/"'$LIB/keepalive/libkeepalive.so' \
     "$("$tmp/both/usr/bin/keepalive" sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)"
+
+# What makes the packages is named where it is not installed.
+while IFS='|' read -r target tool packages; do
+    command -v "$tool" >/dev/null && continue
+    expect "make $target" "make $target needs $tool; install $packages" \
+        "$(run_make "$target" | grep -v '^make.*\*\*\*')"
+done <<'END'
+deb|dh|build-essential and debhelper
+rpm|rpmbuild|rpm (Fedora: rpm-build)
+END
 finish
