@@ -191,7 +191,8 @@ bool read_flags(struct request *request, int argc, char *argv[])
     *request = (struct request){.operands = argv + 1};
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         request->wanted.values[i] = NO_VALUE;
-    argv[0] = program_invocation_short_name; /* as getopt names it */
+    if (strrchr(argv[0], '/') != NULL)
+        argv[0] = strrchr(argv[0], '/') + 1; /* as getopt names it */
     do {
         int letter;
 

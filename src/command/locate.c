@@ -55,7 +55,7 @@ static bool find_beside(char path[PATH_MAX])
     if (stat(path, &status) < 0 || (status.st_mode & S_IWOTH) != 0)
         return false;
     memcpy(slash, "/" LIBRARY_NAME, sizeof("/" LIBRARY_NAME));
-    return access(path, F_OK) == 0;
+    return stat(path, &status) == 0;
 }
 
 /* Where the library for 32-bit programs is as well, one entry serves both. */
@@ -86,15 +86,17 @@ static void find_twin(struct library *library)
 
 void library_find(struct library *library)
 {
-    *library = (struct library){.fault = NULL};
-    if (!find_beside(library->path)) {
-        library->installed = true;
+    /* Field by field: every start of a command would clear 12 KB of paths. */
+    library->fault = NULL;
+    library->twin[0] = '\0';
+    library->twin_kind = 0;
+    library->installed = !find_beside(library->path);
+    if (library->installed)
         memcpy(library->path, KEEPALIVE_LIBRARY, sizeof(KEEPALIVE_LIBRARY));
-    }
-    memcpy(library->entry, library->path, sizeof(library->entry));
+    memcpy(library->entry, library->path, strlen(library->path) + 1);
     library->kind = elf_kind(library->path);
     /* The loader takes a list apart at these, and gives $ a meaning. */
-    if (strpbrk(library->path, " \t\n:#$") != NULL)
+    if (library->path[strcspn(library->path, " \t\n:#$")] != '\0')
         library->fault =
             "the loader takes no path with a blank or one of : # $ in it";
     else if (library->kind == 0)

@@ -169,7 +169,9 @@ const char *read_file(struct file *file)
     const char *reason = NULL;
     struct stat status;
 
-    *file = (struct file){.status = {.st_mode = 0644}};
+    file->there = false; /* its bytes need no clearing */
+    file->status = (struct stat){.st_mode = 0644};
+    file->length = 0;
     if (fd >= 0) {
         reason = read_open_file(file, fd);
         close(fd);

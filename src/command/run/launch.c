@@ -42,14 +42,16 @@ static bool preload_library(const struct library *library)
 
     if (list == NULL)
         return false;
-    end = stpcpy(list, library->entry);
+    memcpy(list, library->entry, strlen(library->entry));
+    end = list + strlen(library->entry);
     for (word += strspn(word, " :"); *word != '\0';
          word += strspn(word, " :")) {
         size_t length = strcspn(word, " :");
 
         if (!library_is(library, word, length)) {
             *end++ = ':';
-            end = mempcpy(end, word, length);
+            memcpy(end, word, length);
+            end += length;
         }
         word += length;
     }

@@ -19,7 +19,7 @@ bool find_in_path(const char *name, char path[PATH_MAX])
     const char *list = getenv("PATH");
     const char *end;
 
-    if (strchr(name, '/') != NULL)
+    if (strrchr(name, '/') != NULL)
         return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX;
     for (list = list == NULL ? "/bin:/usr/bin" : list;; list = end + 1) {
         struct stat status;
@@ -151,7 +151,8 @@ static const struct launcher launchers[] = {
 const struct launcher *find_launcher(const char *word, const char *path)
 {
     const struct launcher *found = NULL;
-    char *target = realpath(path, NULL); /* the files in /snap/bin are links */
+    char byte; /* the files in /snap/bin are links */
+    char *target = readlink(path, &byte, 1) < 0 ? NULL : realpath(path, NULL);
 
     for (size_t i = 0; i < sizeof(launchers) / sizeof(*launchers); i++)
         if ((is_named(path, launchers[i].name) ||

@@ -74,16 +74,16 @@ static bool gives_capabilities(int fd)
 static bool is_privileged(int fd, const struct stat *status)
 {
     struct statvfs mount;
+    bool sets_user =
+        (status->st_mode & S_ISUID) != 0 && status->st_uid != getuid();
+    bool sets_group =
+        (status->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+        status->st_gid != getgid();
 
-    if (fstatvfs(fd, &mount) < 0 || (mount.f_flag & ST_NOSUID) != 0 ||
-        keeps_rights(status))
-        return false;
-    if ((status->st_mode & S_ISUID) != 0 && status->st_uid != getuid())
-        return true;
-    if ((status->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-        status->st_gid != getgid())
-        return true;
-    return getuid() != 0 && gives_capabilities(fd);
+    return (sets_user || sets_group ||
+            (getuid() != 0 && gives_capabilities(fd))) &&
+           fstatvfs(fd, &mount) == 0 && (mount.f_flag & ST_NOSUID) == 0 &&
+           !keeps_rights(status);
 }
 
 /* The loader itself is static, and what it starts need not be. */
@@ -233,13 +233,14 @@ static bool take_step(struct walk *walk, int fd, const struct stat *status)
 bool check_reach(char *const command[], const struct library *library,
                  const struct wanted *wanted)
 {
-    struct walk walk = {.library = library,
-                        .off = wanted->values[KEEPALIVE_SWITCH] == 0,
-                        .values = wanted->force,
-                        .preloaded = is_preloaded(library),
-                        .command = command};
+    static struct walk walk; /* 13 KB, cleared by the loader */
     bool passed = true;
 
+    walk.library = library;
+    walk.off = wanted->values[KEEPALIVE_SWITCH] == 0;
+    walk.values = wanted->force;
+    walk.preloaded = is_preloaded(library);
+    walk.command = command;
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         if (i != KEEPALIVE_SWITCH && wanted->values[i] != NO_VALUE)
             walk.values = true;
