@@ -135,7 +135,8 @@ try 'export LD_PRELOAD=/usr/local/lib/libkeepalive.so KEEPIDLE=120' 0 ''
 expect 'and what is started then' 'SO_KEEPALIVE is ON' \
     "$(export LD_PRELOAD=/usr/local/lib/libkeepalive.so; "$show" | head -n 1)"
 try 'install -Dm644 /usr/local/share/doc/keepalive/examples/service.conf /etc/systemd/system/NAME.service.d/keepalive.conf' 0 ''
-try 'rm /etc/profile.d/keepalive.sh' 0 ''
+touch /etc/sysctl.d/keepalive.conf
+try 'rm /etc/profile.d/keepalive.sh /etc/sysctl.d/keepalive.conf' 0 ''
 try 'rm /etc/systemd/system/NAME.service.d/keepalive.conf' 0 ''
 
 # The sockets of running programs.
