@@ -195,7 +195,7 @@ expect 'nothing is left' '' "$(find /usr -name '*keepalive*' \
     -newer "$tmp/commands" ! -type d 2>/dev/null)"
 
 tried_by tests/clean.sh apt-get
-tried_by tests/long_packages.sh 'make deb' 'make rpm'
+tried_by tests/long_packages.sh 'make deb rpm'
 tried_by tests/test_system.sh /lib/ld-linux.so.2 "make CC='gcc -m32'"
 # They need a server, or an init, of the machine.
 tried_by man/libkeepalive.7 postconf 'tmux new' 'screen -X' systemctl
