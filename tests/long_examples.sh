@@ -14,7 +14,7 @@ for unit in examples/*.service; do
         >"$units/${unit##*/}"
 done
 printf '[Service]\nExecStart=/bin/true\n' >"$units/some.service"
-for dropin in $(grep -l '^\[Service\]' examples/*.conf); do
+grep -l '^\[Service\]' examples/*.conf | while read -r dropin; do
     sed "s,/usr/local/bin/keepalive,$COMMAND,g" "$dropin" \
         >"$units/some.service.d/${dropin##*/}"
 done
