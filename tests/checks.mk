@@ -13,11 +13,11 @@ CHECKED = $(library)
 COMMAND = $(command)
 make = $(MAKE)
 # Seconds after which a test is ended
-TIMEOUT = 900
+TIMEOUT = 1800
 check-long: TIMEOUT = 7200
-run_tests = LIBKEEPALIVE='$(abspath $(CHECKED))' COMMAND='$(abspath $(COMMAND))' \
-	BUILD='$(abspath $(BUILD))' CC='$(CC)' MAKE='$(make)' \
-	TIMEOUT=$(TIMEOUT) sh tests/run.sh
+run_tests = exec env LIBKEEPALIVE='$(abspath $(CHECKED))' \
+	COMMAND='$(abspath $(COMMAND))' BUILD='$(abspath $(BUILD))' \
+	CC='$(CC)' MAKE='$(make)' TIMEOUT=$(TIMEOUT) sh tests/run.sh
 
 check: all check-programs
 	@$(run_tests) $(suites) $(scripts)

@@ -7,7 +7,7 @@
 # that takes longer than TIMEOUT seconds is told to end, with all that it runs,
 # and cleans up. The last line is the count.
 passed=0 failed=0 skipped=0 running=
-TIMEOUT=${TIMEOUT:-900}
+TIMEOUT=${TIMEOUT:-1800}
 output=$(mktemp) || exit 1
 trap 'rm -f "$output"' EXIT
 # timeout(1) passes it on.

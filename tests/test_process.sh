@@ -290,10 +290,10 @@ expect 'behind --pid= a name can' 'keepalive: no TCP socket' \
 # Also that of the executable, and the first word of the command line: Node.js
 # calls itself MainThread.
 start python3 -c 'import os, sys
-if os.fork() == 0:
-    print("ready", flush=True)
-    os.execv(sys.argv[1], ["/some/where/first_word", "1000"])
-os.wait()' "$tmp/a_name"
+print("ready", flush=True)
+os.execv(sys.argv[1], ["/some/where/first_word", "1000"])' "$tmp/a_name"
+has_first_word() { grep -qa '^/some/where/first_word' "/proc/$pid/cmdline"; }
+wait_until has_first_word
 expect 'a name of the command line' 'keepalive: no TCP socket' \
     "$("$COMMAND" -p first_word 2>&1)"
 rm "$tmp/a_name"
