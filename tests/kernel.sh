@@ -2,7 +2,7 @@
 # kernel.sh - the contract, in short, on another kernel; see long_kernels.sh
 # SPDX-License-Identifier: MIT
 #
-#     kernel.sh PART...       runs these functions; the last line is the status
+#     kernel.sh PART...       runs these functions; the last line has the status
 #
 # As the first process it runs all but gvisor, after it has made the file systems
 # that it needs, in memory, as the root is read-only; it halts the kernel at the
@@ -126,7 +126,7 @@ except OSError:
     said=$("$COMMAND" -p "$holder" 2>&1)
     case "$? $(echo "$said" | grep -c ' listen ') $said" in
     '0 2 '*) echo 'threads with descriptors of their own: seen' ;;
-    '2 1 '*'has no kcmp(2)'*)
+    '2 1 '*'built with kcmp(2)'*)
         echo 'threads with descriptors of their own: this kernel has no kcmp(2)'
         ;;
     '2 1 '*'Linux 6.9'*)
@@ -135,6 +135,37 @@ except OSError:
     *) fail "threads with descriptors of their own: $said" ;;
     esac
     release
+}
+
+# Twice as many processes and sockets take at most twice as many system calls:
+# each network is asked once, also where it has no number (before Linux 5.14).
+many() {
+    for number in 20 40; do
+        hold "
+(ready, say), (wait, live) = os.pipe(), os.pipe()
+for _ in range($number):
+    if os.fork() == 0:
+        os.close(live)
+        own = socket.create_server(('192.0.2.1', 0))
+        ends = []
+        for _ in range(5):
+            ends += [socket.create_connection(own.getsockname()),
+                     own.accept()[0]]
+        for end in ends:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        os.write(say, b'x')
+        os.read(wait, 1)
+        os._exit(0)
+    os.read(ready, 1)"
+        strace -c -f -o "$tmp/trace" "$COMMAND" -a >"$tmp/out" 2>&1
+        expect "$number processes, a row for each socket" $((number * 11 + 4)) \
+            "$(wc -l <"$tmp/out")"
+        calls=$(awk '$NF == "total" { print $4 }' "$tmp/trace")
+        release
+        [ "$number" != 20 ] || first=$calls
+    done
+    [ "$calls" -le $((first * 2)) ] ||
+        fail "many processes: $first system calls, then $calls"
 }
 
 flags='-t 222 -i 33 -c 11 -u 44'
@@ -226,7 +257,7 @@ gvisor() {
 
 if [ "${1-}" != gvisor ]; then
     start
-    set -- library processes cgroup machine
+    set -- library processes many cgroup machine
 fi
 cd "$TREE" || exit
 uname -s -r
@@ -237,6 +268,6 @@ uname -s -r
     done
     finish
 )
-echo "status $?"
+echo "done, status $?"
 [ "${1-}" = gvisor ] || python3 -c 'import ctypes
 ctypes.CDLL(None).reboot(0x4321fedc)'

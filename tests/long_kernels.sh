@@ -100,11 +100,11 @@ gvisor - -
 END
 wait
 for name in $started; do
-    tr -d '\r' <"$tmp/$name" | sed -n '/^Linux /,/^status /p' >"$tmp/log"
+    tr -d '\r' <"$tmp/$name" | sed -n '/^Linux /,/^done/p' >"$tmp/log"
     if [ ! -s "$tmp/log" ]; then
         missing="$missing $name"
         tail -n 20 "$tmp/$name" >"$tmp/log"
-    elif [ "$(tail -n 1 "$tmp/log")" != 'status 0' ]; then
+    elif [ "$(tail -n 1 "$tmp/log")" != 'done, status 0' ]; then
         fail "$name"
     fi
     sed "s/^/$name: /" "$tmp/log"

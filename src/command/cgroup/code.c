@@ -221,7 +221,12 @@ static void exit_if_on(struct code *code)
     readable = code->length - 1;
     add_exit(code);
     land(code, readable);
-    add(code, BPF_LDX_MEM(BPF_W, BPF_REG_2, BPF_REG_2, 0));
+    /* In halves: to the verifier the value is part of a packet, which need not
+     * be aligned to more than 2 bytes, and without
+     * CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS it refuses a word from there. */
+    add(code, BPF_LDX_MEM(BPF_H, BPF_REG_3, BPF_REG_2, 0));
+    add(code, BPF_LDX_MEM(BPF_H, BPF_REG_2, BPF_REG_2, sizeof(int) / 2));
+    add(code, BPF_ALU64_REG(BPF_OR, BPF_REG_2, BPF_REG_3));
     exit_unless(code, BPF_REG_2, 0, 0);
 }
 

@@ -3,10 +3,10 @@
  * SPDX-License-Identifier: MIT
  *
  * That header is not installed; <linux/bpf.h> has the codes. See
- * instruction-set in the kernel's Documentation/bpf. The sizes are BPF_W (32
- * bits) and BPF_DW (64 bits), OFF counts bytes in memory and instructions in
- * jumps, and registers are BPF_REG_0 (results) to BPF_REG_10 (the end of the
- * stack). Helpers leave 6 to 9 as they are.
+ * instruction-set in the kernel's Documentation/bpf. The sizes are BPF_H (16
+ * bits), BPF_W (32) and BPF_DW (64), OFF counts bytes in memory and
+ * instructions in jumps, and registers are BPF_REG_0 (results) to BPF_REG_10
+ * (the end of the stack). Helpers leave 6 to 9 as they are.
  */
 #ifndef KEEPALIVE_CGROUP_INSTRUCTIONS_H
 #define KEEPALIVE_CGROUP_INSTRUCTIONS_H
