@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: MIT
 #
 # After each kill ld.so.preload is the old file or the new one, to the byte, and
-# the next run does its work and leaves nothing behind. Last, a run that waits for
-# another gives up in the end. All of it in a mount namespace with an /etc of
+# the next run does its work and leaves nothing behind. Last, programs that do not
+# end are ended, and a run that waits for another gives up, in 30 seconds. All of it in a mount namespace with an /etc of
 # its own.
 . tests/common.sh
 need_root
@@ -82,6 +82,23 @@ kill_at() {
 kill_at on "$tmp/without" "$tmp/with"
 kill_at off "$tmp/with" "$tmp/without"
 
+# A program that does not end is ended, even if it ignores the alarm and closes
+# its pipe.
+cat >"$tmp/true" <<'END'
+#!/bin/sh
+[ -n "${LD_PRELOAD-}" ] || exit 0
+trap '' ALRM
+exec sleep 100 2>&-
+END
+chmod 755 "$tmp/true"
+cp "$tmp/without" "$preload_file"
+mount --bind "$tmp/true" /usr/bin/true
+expect 'a program that does not end' "keepalive: with the library \
+/usr/bin/true ends by signal 9
+125" "$(timeout 60 "$keepalive" --global on 2>&1; echo $?)"
+umount /usr/bin/true
+cmp -s "$preload_file" "$tmp/without" || fail 'a program that does not end'
+
 # Waiting has an end.
 cp "$tmp/without" "$preload_file"
 (umask 077; exec flock -o /etc/.ld.so.preload.keepalive sleep 100) &
@@ -89,7 +106,7 @@ holder=$!
 at_exit="kill $holder 2>/dev/null; $at_exit"
 sleep 1
 expect 'a run that waits' 125 \
-    "$(timeout 90 "$keepalive" --global on >"$tmp/log" 2>&1; echo $?)"
+    "$(timeout 35 "$keepalive" --global on >"$tmp/log" 2>&1; echo $?)"
 grep -q 'another run has held' "$tmp/log" || fail "waiting: $(cat "$tmp/log")"
 cmp -s "$preload_file" "$tmp/without" || fail 'waiting: the file'
 kill "$holder"

@@ -467,6 +467,10 @@ expect 'a lock that others can hold' 'status 0' "$(global on | tail -n 1)"
 kill "$holder"
 : >/etc/.ld.so.preload.keepalive.new
 expect 'what a killed run left' 'status 0' "$(global off | tail -n 1)"
+rm -f "$file"
+: >/etc/.ld.so.preload.keepalive.new
+expect 'what a killed run left, off' 'status 0' "$(global off | tail -n 1)"
+content 'what a killed run left, off' -
 put '@A\n'
 : >/etc/.ld.so.preload.keepalive.new
 expect 'what a killed run left' 'status 0' "$(global on | tail -n 1)"
