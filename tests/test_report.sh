@@ -129,4 +129,11 @@ SIGPIPE pthread_kill 0000000000001000 0000000000000000
 SIGXFSZ kill 0000000000000000 0000000001000000
 SIGXFSZ pthread_kill 0000000001000000 0000000000000000
 END
+expect 'beside a signal that no write raises' 1 "$(KEEPIDLE=5M \
+    LIBKEEPALIVE=$LIBKEEPALIVE python3 -c '
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+os.kill(os.getpid(), signal.SIGUSR1)
+os.environ["LD_PRELOAD"] = os.environ["LIBKEEPALIVE"]
+os.execlp("true", "true")' 2>&1 | grep -c ^libkeepalive)"
 finish

@@ -222,10 +222,10 @@ COLD static bool is_pending(const struct signals *signals)
 }
 
 /*
- * Writes without a signal to the program: signals are blocked, those that the
- * write has raised, which has failed then, are removed, and the mask is
- * restored. If one is pending already, nothing is written: the two could not be
- * told apart. A blocked SIGTTOU lets the write go on, see termios(3).
+ * Writes without a signal to the program: signals are blocked, the one that a
+ * write raises when it fails is removed, and the mask is restored. If one is
+ * pending already, nothing is written: the two could not be told apart. A
+ * blocked SIGTTOU lets the write go on, see termios(3).
  */
 COLD static void write_quietly(const char *line, size_t size)
 {
@@ -241,9 +241,8 @@ COLD static void write_quietly(const char *line, size_t size)
     if (!is_pending(&raised) &&
         keepalive_call(SYS_write, STDERR_FILENO, (long)line, (long)size, 0, 0) <
             0)
-        while (keepalive_call(SYS_rt_sigtimedwait, (long)&raised, 0, (long)&now,
-                              sizeof(raised), 0) > 0)
-            ;
+        keepalive_call(SYS_rt_sigtimedwait, (long)&raised, 0, (long)&now,
+                       sizeof(raised), 0);
     keepalive_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0,
                    sizeof(mask), 0);
 }

@@ -135,8 +135,9 @@ static ino_t read_link(struct look *look, int directory, const char *name)
     else if (length < 0)
         look->error = errno;
     target[length < 0 ? 0 : length] = '\0';
-    return strncmp(target, "socket:[", 8) == 0 ? strtoul(target + 8, NULL, 10)
-                                               : 0;
+    return strncmp(target, "socket:[", 8) == 0
+               ? (ino_t)strtoul(target + 8, NULL, 10)
+               : 0;
 }
 
 /*
