@@ -106,25 +106,26 @@ pass() {
     [ -z "$missing" ] || printf 'missing\t%s\n' "$missing"
 }
 
-# join_passes VERSIONS NONE LIBKEEPALIVE0 LIBDONTDIE0 FORCE CGROUP OURS
+# join_passes VERSIONS NONE LIBKEEPALIVE0 LIBDONTDIE0 FORCE CGROUP
+#     FORCED_CGROUP OURS
 join_passes() {
     awk -F '\t' '
-        function line(a, b, c, d, e, f, g, h, i, j) {
-            sub(/ +$/, "", j)
-            printf "%-25s %-11s %3s %-12s %-30s %-12s %-12s %-14s %-12s %s\n",
-                a, b, c, d, e, f, g, h, i, j
+        function line(a, b, c, d, e, f, g, h, i, j, k) {
+            sub(/ +$/, "", k)
+            printf "%-25s %-11s %3s %-12s %-30s %-12s %-12s %-12s %-14s %-12s %s\n",
+                a, b, c, d, e, f, g, h, i, j, k
         }
         BEGIN {
             split("keepalive count idle interval", field, " ")
             split("1 11 222 33", ours, " ")
             line("program", "version", "fds", "libkeepalive", "set by",
-                "force", "cgroup", "libkeepalive0", "libdontdie0", "no library")
+                "force", "cgroup", "cgroup -f", "libkeepalive0", "libdontdie0", "no library")
         }
         FNR == 1 { file++ }
         file == 1 { version[$1] = $2; next }
         $1 == "missing" { missing = $2; next }
         NF < 4 { next }
-        file < 7 {
+        file < 8 {
             other[file, $1] = $3 (file >= 5 ? $4 : "")
             wrong += file >= 5 && $4 != ""
             in_all[file] += $3 == "1 11 222 33"
@@ -148,13 +149,15 @@ join_passes() {
             program = $1
             sub(/ .*/, "", program)
             line($1 $4, version[program], $2, $3, by, other[5, $1],
-                other[6, $1], other[3, $1], other[4, $1], other[2, $1])
+                other[6, $1], other[7, $1], other[3, $1], other[4, $1],
+                other[2, $1])
         }
         END {
             print "\nall four values in force: " in_force " of " rows
             print "others: " others
             print "with KEEPALIVE=force: " in_all[5] " of " rows
-            print "with --force --cgroup, no library: " in_all[6] + 0 " of " rows
+            print "with --cgroup, no library: " in_all[6] + 0 " of " rows
+            print "with --force --cgroup, no library: " in_all[7] + 0 " of " rows
             if (missing)
                 print "not on this machine:" missing
             if (wrong) {
@@ -176,45 +179,41 @@ need unshare
 extend_paths
 passes=
 number=0
-cgroup=
-at_exit='kill $passes 2>/dev/null; remove_cgroup'
-# Processes of nobody else are in it.
-remove_cgroup() {
-    for _ in $(seq 100); do
-        [ -d "$cgroup" ] || break
-        # shellcheck disable=SC2046
-        kill -9 $(cat "$cgroup/cgroup.procs") 2>/dev/null
-        rmdir "$cgroup" 2>/dev/null || sleep 0.1
-    done
-}
-make_cgroup() {
+group=
+at_exit='kill $passes 2>/dev/null; [ -z "$group" ] || remove_group "$group"'
+# One cgroup for each of the two passes, in one of this script
+make_groups() {
     mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-    cgroup=${mount:?no cgroup2}/keepalive-matrix-$$
-    mkdir "$cgroup" && "$COMMAND" --force -c 11 -t 222 -i 33 --cgroup "$cgroup"
+    group=${mount:?no cgroup2}/$group_name
+    mkdir "$group" "$group/cgroup" "$group/cgroup-force" &&
+        "$COMMAND" -c 11 -t 222 -i 33 --cgroup "$group/cgroup" &&
+        "$COMMAND" --force -c 11 -t 222 -i 33 --cgroup "$group/cgroup-force"
 }
 for library in none "$(library_of libkeepalive0)" "$(library_of libdontdie0)" \
-    "$LIBKEEPALIVE" none "$LIBKEEPALIVE"; do
+    "$LIBKEEPALIVE" none none "$LIBKEEPALIVE"; do
     number=$((number + 1))
     mode=on
     case $number in
     4) mode=force ;;
-    5) mode=cgroup && make_cgroup >/dev/null || library= ;;
+    5) mode=cgroup && make_groups >/dev/null || library= ;;
+    6) mode=cgroup-force && [ -d "$group/$mode" ] || library= ;;
     esac
     if [ -z "$library" ]; then
         echo 'not here' >"$tmp/$number"
         continue
     fi
-    [ $mode = cgroup ] && CGROUP=$cgroup || CGROUP=
-    PASS=$library MODE=$mode CGROUP=$CGROUP sh tests/field/matrix.sh >"$tmp/$number" 2>"$tmp/errors.$number" &
+    [ "${mode#cgroup}" != "$mode" ] && CGROUP=$group/$mode || CGROUP=
+    PASS=$library MODE=$mode CGROUP=$CGROUP sh tests/field/matrix.sh \
+        >"$tmp/$number" 2>"$tmp/errors.$number" &
     passes="$passes $!"
 done
 for pass in $passes; do
     wait "$pass" && continue
     fail "a pass ended with status $?"
-    grep -h skipped "$tmp"/[1-6]
+    grep -h skipped "$tmp"/[1-7]
     cat "$tmp"/errors.*
 done
-cut -f 1 "$tmp/6" | cut -d ' ' -f 1 | sort -u | while read -r program; do
+cut -f 1 "$tmp/7" | cut -d ' ' -f 1 | sort -u | while read -r program; do
     [ "$program" = missing ] ||
         printf '%s\t%s\n' "$program" "$(version_of "$program")"
 done >"$tmp/versions"
@@ -227,7 +226,7 @@ mkdir -p "$BUILD"
         "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)"
     echo
     join_passes "$tmp/versions" "$tmp/1" "$tmp/2" "$tmp/3" "$tmp/4" "$tmp/5" \
-        "$tmp/6"
+        "$tmp/6" "$tmp/7"
 } >"$BUILD/matrix.txt" || fail 'the rows that are marked'
 cat "$BUILD/matrix.txt"
 finish
