@@ -62,6 +62,9 @@ $(both "$ours")" "$(inside "$cgroup" "$tmp/$flavour" connections)"
     expect "$flavour, an idle time of its own" \
         "$(both "$(echo "$ours" | sed 's/=222/=60/')")" \
         "$(inside "$cgroup" "$tmp/$flavour" some)"
+    expect "$flavour, a timeout of its own" \
+        "$(both "$(echo "$ours" | sed 's/=44000/=7000/')")" \
+        "$(inside "$cgroup" "$tmp/$flavour" timeout)"
     expect "$flavour, its own values before" "$(both "KEEPALIVE=1 $own")" \
         "$(inside "$cgroup" "$tmp/$flavour" before)"
     expect "$flavour, its own values after" "$(both "KEEPALIVE=0 $own")" \
@@ -73,6 +76,26 @@ expect 'outside of it' "$(both "$none KEEPTIMEOUT=0")" \
 expect 'the preload inside' "$(both 'KEEPALIVE=1 KEEPCNT=11 KEEPIDLE=77')" \
     "$(KEEPIDLE=77 KEEPCNT=11 LD_PRELOAD=$LIBKEEPALIVE inside "$cgroup" \
         "$tmp/${CC:-cc}" connections | head -n 2 | cut -d ' ' -f 1-4)"
+
+# What the system has is that of the command's network, too; programs in another
+# network keep what they have there, without force.
+idle=/proc/sys/net/ipv4/tcp_keepalive_time
+usual=$(cat $idle)
+asks() { inside "$cgroup" "$traffic" asks | sed 's/.*IDLE=//; s/ .*//; q'; }
+asks_elsewhere() {
+    # shellcheck disable=SC2016
+    inside "$cgroup" unshare -n sh -c 'ip link set lo up; echo 400 >"$0"
+        "$1" asks' $idle "$traffic" | sed 's/.*IDLE=//; s/ .*//; q'
+}
+echo 300 >$idle
+put -t 222 --cgroup "$cgroup"
+expect "the values of the command's network" 222 "$(asks)"
+expect 'those of another network' 400 "$(asks_elsewhere)"
+echo "$usual" >$idle
+put -f -t 222 --cgroup "$cgroup"
+expect 'those of another network, force' 222 "$(asks_elsewhere)"
+# shellcheck disable=SC2086
+put $flags --cgroup "$cgroup"
 
 # Multipath TCP: the subflows have the timer, and the program does not see it.
 starts "$traffic" multipath "$tmp/multipath"
@@ -154,6 +177,7 @@ drop "$inner"
 flock "$inner" sleep 100 &
 holder=$!
 flock /run/keepalive.lock sleep 1 &
+chmod 644 /run/keepalive.lock
 expect 'a lock of others' 'status 0' "$(said -t 222 --cgroup "$inner" | tail -n 1)"
 kill "$holder"
 expect 'who can open the lock' '600 root' "$(stat -c '%a %U' /run/keepalive.lock)"

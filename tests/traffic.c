@@ -9,13 +9,13 @@
  *                             on: the client before it connects, the listener
  *                             before it listens
  *     traffic some            the same, and both have an idle time of 60
- *     traffic before          the same, with values of their own for all
- *     traffic after           the same, both ends set their own when connected
- *     traffic open            prints "ready" when connected, reads a line, and
- *                             sets its own values on the client, with a length
- *                             of 8192 bytes, and the listener
- *     traffic others          sockets that are not TCP, with keepalive set
- *     traffic multipath       both ends of a connection of Multipath TCP, then
+ *     traffic timeout         the same, and both have a timeout of their own
+ * and keepalive off traffic before          the same, with values of their own
+ * for all traffic after           the same, both ends set their own when
+ * connected traffic open            prints "ready" when connected, reads a
+ * line, and sets its own values on the client, with a length of 8192 bytes, and
+ * the listener traffic others          sockets that are not TCP, with keepalive
+ * set traffic multipath       both ends of a connection of Multipath TCP, then
  *                             waits for a line
  *     traffic many COUNT A B  COUNT connections: how many ends have an idle
  *                             time of A, how many of B, how many neither
@@ -132,6 +132,9 @@ static void set_before(const struct ends *ends, const char *what)
             set_option(fds[i], KEEPALIVE_SWITCH, 1, sizeof(int));
         if (strcmp(what, "some") == 0)
             set_option(fds[i], KEEPALIVE_IDLE, 60, sizeof(int));
+        if (strcmp(what, "timeout") == 0)
+            set_option(fds[i], KEEPALIVE_TIMEOUT,
+                       contract[KEEPALIVE_TIMEOUT].own, sizeof(int));
         if (strcmp(what, "before") == 0)
             set_own(fds[i], 1, sizeof(int));
     }

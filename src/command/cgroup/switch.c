@@ -33,6 +33,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOCK_FILE "/run/keepalive.lock"
@@ -248,7 +249,7 @@ static bool wait_for_turn(void)
     enum { SECONDS = 30, PAUSES_A_SECOND = 10 };
     int lock = open(LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-    if (lock < 0) {
+    if (lock < 0 || fchmod(lock, 0600) < 0) {
         warn("%s", LOCK_FILE);
         return false;
     }
