@@ -95,6 +95,8 @@ answer 2 '2 processes are out of reach; run it as root' \
     '0 of 7 connections are not kept alive'
 plugin 'KEEPALIVE UNKNOWN - 2 processes are out of reach; run it as root | missing=0;0;;0;7 3'
 textfile 'keepalive_missing 0 keepalive_connections 7 keepalive_status 2'
+answer 1 '17: the process has ended' '0 of 7 connections are not kept alive'
+plugin 'KEEPALIVE UNKNOWN - 17: the process has ended | missing=0;0;;0;7 3'
 answer 4 '3 of 7 connections lack what is asked'
 plugin 'KEEPALIVE WARNING - 3 of 7 connections lack what is asked | missing=3;0;;0;7 1' 300
 answer 0 '0 of 0 connections are not kept alive'
