@@ -99,6 +99,8 @@ status 0" "$(rows -a)"
     expect 'the kernel has it' '1 3 600 60' \
         "$("$BUILD/tests/peek" "$holder" | sort -u)"
     expect '-a -m, and all is done' 'status 0' "$(rows -a -m)"
+    expect '-a -m, less than they have' 4 \
+        "$("$COMMAND" -a -m -n -t 240 >"$tmp/out" 2>&1; echo $?)"
     expect '-p --off' 'status 0' "$(rows -p "$holder" --off | tail -n 1)"
     expect 'the kernel has that' 0 \
         "$("$BUILD/tests/peek" "$holder" | cut -d' ' -f 1 | sort -u)"
@@ -180,11 +182,14 @@ said() {
     "$COMMAND" "$@" --cgroup "$one" 2>&1 || status=$?
     echo "status $status"
 }
+# inside COMMAND...: runs it in the cgroup
+inside() {
+    sh -c 'echo 0 >"$0/cgroup.procs" && exec "$@"' "$one" "$@" 2>&1
+}
 # traffic LABEL EXPECTED WHEN: both ends of a connection in the cgroup
 traffic() {
     expect "--cgroup, $1" "client: $2
-accepted: $2" "$(sh -c 'echo 0 >"$0/cgroup.procs" && exec "$@"' "$one" \
-        "$TRAFFIC" "$3" 2>&1 | head -n 2)"
+accepted: $2" "$(inside "$TRAFFIC" "$3" | head -n 2)"
 }
 cgroup() {
     mkdir "$one"
@@ -195,10 +200,14 @@ cgroup() {
         said | grep -q "^on  *222  *33  *11  *44  *$one\$" ||
             fail "--cgroup, shown: $(said)"
         traffic set "$ours" connections
+        traffic 'only switched on' "$ours" asks
+        traffic 'its own idle time' "$(echo "$ours" | sed s/222/60/)" some
         traffic 'its own values' "$own" before
         said -t 111 >"$tmp/said"
         traffic replaced 'KEEPALIVE=1 KEEPCNT=9 KEEPIDLE=111 KEEPINTVL=75 KEEPTIMEOUT=0' \
             connections
+        said --off --force >"$tmp/said"
+        traffic exempt "$none" connections
         expect '--cgroup, off' 'status 0' "$(said --off)"
     else
         case $(cat "$tmp/said") in
@@ -218,6 +227,10 @@ status 125') ;;
     for when in connections before after; do
         traffic "--force, $when" "$ours" "$when"
     done
+    # Linux 5.8 to 6.3 refuse it if the program does not say that it left it.
+    expect '--force, a value longer than a page' '' \
+        "$(inside python3 -c 'import socket
+socket.socket().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, bytes(8192))')"
     expect '--force, off' 'status 0' "$(said --off)"
     traffic '--force, off' "$none" connections
     rmdir "$one"
