@@ -142,13 +142,16 @@ server() {
 
 # probes PORT: what the client sent there after the first second of silence: how
 # long nothing was on the wire before it, long (about 6 s) or short (about 2),
-# and the bytes that it carries
+# and the bytes that it carries. A probe that the sending machine itself drops, in
+# a queue that is full, is sent again after half a second and not counted
+# (TCP_RESOURCE_PROBE_INTERVAL in net/ipv4/tcp_timer.c).
 probes() {
     awk -v port="$1" '
         $0 !~ "[.]" port "[ :]" { next }
         { gap = before ? $1 - before : 0; before = $1 }
         $5 == server ":" && (gap >= 1 || seen) {
             seen = 1
+            if (gap > 0.45 && gap < 0.75) next
             word = gap < 1 || gap >= 14 ? gap : gap < 4 ? "short" : "long"
             print word, (/Flags \[R/ ? "reset" : $NF)
         }' server="$(echo "$near" | tr -d '[]').$1" "$out.wire"
