@@ -62,14 +62,19 @@ content 'off beside on' '@L\n'
 changed="keepalive: others have changed $file while programs were tried with \
 it; it is left as it is now, see 'keepalive --global status'
 status 125"
-for status in 0 1; do
+while read -r status content; do
     rm -f "$file"
     hold "changed by others, $status"
-    put '@B\n'
+    put "$content"
     release "$status"
     expect "changed by others, $status" "$changed" "$(cat "$tmp/on")"
-    content "changed by others, $status" '@B\n'
-done
+    content "changed by others, $status" "$content"
+done <<'END'
+0 @B\n
+1 @B\n
+0 @L\n@B\n
+1 @L\n@B\n
+END
 # And that to the byte.
 for before in '' '\n' '# others' '@A' '@A\n'; do
     put "$before"

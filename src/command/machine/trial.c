@@ -54,7 +54,8 @@ const char *sentence(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    /* clang-tidy 14 does not see that va_start() initializes */
+    vsnprintf(text, sizeof(text), format, arguments); /* NOLINT */
     va_end(arguments);
     return text;
 }
@@ -400,5 +401,8 @@ int run_trial_probe(const char *descriptor)
         note_mapped(&library, path, &found);
         snprintf(last, sizeof(last), "%s", path);
     }
-    return write(atoi(descriptor), &found, sizeof(found)) != sizeof(found);
+    if (maps != NULL)
+        fclose(maps);
+    fd = (int)strtol(descriptor, NULL, 10);
+    return write(fd, &found, sizeof(found)) != sizeof(found);
 }
