@@ -43,8 +43,8 @@ struct keepalive_option {
 
 /*
  * The values of row KEEPALIVE_SWITCH are words, those of the other rows are
- * numbers; a timeout of 0 is none. For the ranges see tcp(7), and MAX_TCP_KEEPIDLE and its neighbours
- * in the kernel's include/net/tcp.h.
+ * numbers; a timeout of 0 is none. For the ranges see tcp(7), and
+ * MAX_TCP_KEEPIDLE and its neighbours in the kernel's include/net/tcp.h.
  */
 extern const struct keepalive_option keepalive_options[KEEPALIVE_OPTIONS];
 
