@@ -6,7 +6,7 @@
 # `.` from ~/.bashrc. The flags are those of `keepalive --help`.
 _keepalive() {
     local help flags with_value
-    local word=${COMP_WORDS[COMP_CWORD]} mode=run at=1
+    local word=${COMP_WORDS[COMP_CWORD]} mode=run at=1 name
 
     COMPREPLY=()
     help=$("${COMP_WORDS[0]}" --help 2>/dev/null)
@@ -54,8 +54,12 @@ _keepalive() {
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word")
     elif [[ $mode == processes ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]* &&
-            cat [0-9]*/comm 2>/dev/null | sort -u)" -- "$word")
+        # compgen would expand the names, which are chosen by others.
+        while IFS= read -r name; do
+            printf -v name %q "$name"
+            [[ $name != "$word"* ]] || COMPREPLY+=("$name")
+        done < <(cd /proc && printf '%s\n' [0-9]* &&
+            cat [0-9]*/comm 2>/dev/null | sort -u)
     else
         mapfile -t COMPREPLY < <(compgen -c -- "$word")
     fi

@@ -10,7 +10,8 @@ offered() {
     bash -c '. examples/keepalive.bash
         COMP_WORDS=("$COMMAND" "$@") COMP_CWORD=$#
         _keepalive
-        printf "%s\n" "${COMPREPLY[@]}"' bash "$@" | sort -u | xargs
+        printf "%s\n" "${COMPREPLY[@]}"' bash "$@" | sort -u | tr "\n" " " |
+        sed "s/ *$//"
 }
 flags=$("$COMMAND" --help | sed -n 's/^  -., \(--[a-z-]*\).*/\1/p' | sort |
     xargs)
@@ -68,6 +69,19 @@ at_exit="kill $sleeper"
 is_named() { [ "$(ps -o comm= -p "$1")" = "$2" ]; }
 wait_until is_named $sleeper sleepy
 expect 'a process by name' sleepy "$(offered -p sleepy)"
+# A name is not expanded, and a quote in it spoils no other.
+# shellcheck disable=SC2016
+for name in '$(echo evil)' "an 'odd"; do
+    cp "$tmp/sleepy" "$tmp/$name"
+    "$tmp/$name" 600 &
+    sleeper="$sleeper $!"
+    at_exit="kill $sleeper"
+    wait_until is_named $! "$name"
+done
+expect 'the name of a process is no command' '' "$(offered -p evil)"
+expect 'a name that needs quotes' '\$\(echo\ evil\)' "$(offered -p '\$\(ec')"
+expect 'beside a name with a quote' sleepy "$(offered -p sleepy)"
+# shellcheck disable=SC2086
 kill $sleeper
 at_exit=:
 expect 'flags behind a process' '--idle' "$(offered -p 1 --id)"
