@@ -111,6 +111,11 @@ judge() {
         cmp "$package" "$builder/srv/a/longer/path/build/${package##*/}" ||
             fail "$suite: two builds of ${package##*/}"
     done
+    # with those for debuggers
+    expect "$suite: the packages that make deb leaves in build/" \
+        'keepalive keepalive-dbgsym libkeepalive libkeepalive-dbgsym' \
+        "$(cd "$builder/root/new/build" && echo ./*.deb | tr ' ' '\n' |
+            sed 's,^\./,,; s/_.*//' | sort | xargs)"
     # Other releases differ on style; only what they call a fault counts.
     level='^[EW]: '
     [ "$suite" != bookworm ] || level='^[EWIPX]: '

@@ -28,7 +28,7 @@ enum { CELL = INET6_ADDRSTRLEN + sizeof("[%4294967295]:65535") };
 static bool write_address(char text[CELL], const union address *address)
 {
     char host[INET6_ADDRSTRLEN];
-    char scope[16] = "";
+    char scope[sizeof("%4294967295")] = "";
 
     if (address->any.sa_family == AF_INET) {
         inet_ntop(AF_INET, &address->inet.sin_addr, host, sizeof(host));
