@@ -30,11 +30,11 @@ static const char *check_file(const struct machine *machine)
 /*
  * Does an access control list deny a user or a group what others may do? See
  * acl(5); the layout is that of <linux/posix_acl_xattr.h>, which musl's
- * compilers do not find.
+ * compilers do not find. The mask is the group's part of the mode.
  */
 static bool is_denied_by_acl(const char *path, unsigned needed)
 {
-    enum { USER = 0x02, GROUP_OBJ = 0x04, GROUP = 0x08, MASK = 0x10 };
+    enum { USER = 0x02, GROUP_OBJ = 0x04, GROUP = 0x08 };
     static struct {
         uint32_t version;
         struct {
@@ -46,9 +46,6 @@ static bool is_denied_by_acl(const char *path, unsigned needed)
         getxattr(path, "system.posix_acl_access", &list, sizeof(list));
     ssize_t count = (size - 4) / 8;
 
-    for (int i = 0; i < count; i++)
-        if (le16toh(list.entries[i].tag) == MASK)
-            needed &= le16toh(list.entries[i].permissions);
     for (int i = 0; i < count; i++)
         if ((le16toh(list.entries[i].tag) & (USER | GROUP_OBJ | GROUP)) != 0 &&
             (le16toh(list.entries[i].permissions) & needed) == 0)
