@@ -23,16 +23,19 @@ bool find_in_path(const char *name, char path[PATH_MAX])
         return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX;
     for (list = list == NULL ? "/bin:/usr/bin" : list;; list = end + 1) {
         struct stat status;
-        int length;
+        size_t length;
 
         end = strchrnul(list, ':');
-        length = (int)(end - list);
-        /* An empty element is the current directory. */
-        if (snprintf(path, PATH_MAX, "%.*s%s%s", length, list,
-                     length > 0 ? "/" : "", name) < PATH_MAX &&
-            stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
-            access(path, X_OK) == 0)
-            return true;
+        length = (size_t)(end - list);
+        if (length + strlen(name) + 2 <= PATH_MAX) {
+            memcpy(path, list, length);
+            path[length] = '/';
+            /* An empty element is the current directory. */
+            memcpy(path + length + (length > 0), name, strlen(name) + 1);
+            if (stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+                access(path, X_OK) == 0)
+                return true;
+        }
         if (*end == '\0')
             return false;
     }

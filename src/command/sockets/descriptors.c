@@ -35,11 +35,10 @@
 #endif
 enum {
     ONE_THREAD = O_EXCL, /* PIDFD_THREAD, Linux 6.9 */
-    KCMP_FILE = 0,       /* <linux/kcmp.h> */
-    KCMP_FILES = 2,
+    KCMP_FILES = 2,      /* <linux/kcmp.h> */
     CAP_SYS_PTRACE = 19, /* <linux/capability.h> */
     LOOKS = 20,          /* at descriptors that move */
-    QUIET = 3,           /* looks without a move, where there are copies */
+    QUIET = 5,           /* looks without a move, where there are copies */
     OPENED = 4,          /* in this look, what is new was opened meanwhile */
     TABLES = 64,         /* of descriptors that are recognized */
 };
@@ -55,7 +54,6 @@ struct look {
     bool moving;      /* descriptors did not hold still */
     int seen[TABLES]; /* a thread of each table of descriptors */
     int seen_count;
-    int thread;   /* whose table is looked at */
     bool moved;   /* a socket did, in this look */
     bool opened;  /* something was new; it was opened meanwhile, or moved */
     bool copied;  /* a socket was on more than one descriptor */
@@ -140,10 +138,8 @@ static ino_t read_link(struct look *look, int directory, const char *name)
                : 0;
 }
 
-/*
- * Counts the process for a socket that is in the table already. If it was on
- * another descriptor before, and these are not two copies, it has moved.
- */
+/* Counts the process for a socket that is in the table already. One that was on
+ * another descriptor before is a copy, or has moved. */
 static bool is_known(struct look *look, ino_t inode, int fd)
 {
     struct socket_row *row = find_row(look->table, inode);
@@ -151,15 +147,9 @@ static bool is_known(struct look *look, ino_t inode, int fd)
 
     if (row == NULL)
         return false;
-    if (row->last_thread == look->thread && row->last_fd != fd) {
-        look->copied = true;
-        if (syscall(SYS_kcmp, look->thread, look->thread, KCMP_FILE,
-                    row->last_fd, fd) > 0)
-            look->moved = true;
-    }
+    look->copied |= row->last_pid == pid && row->last_fd != fd;
     row->others += row->last_pid != pid;
     row->last_pid = pid;
-    row->last_thread = look->thread;
     row->last_fd = fd;
     return true;
 }
@@ -179,7 +169,6 @@ static void fetch(struct look *look, int pidfd, int fd, ino_t link)
         look->moved = true;
     if (S_ISSOCK(status.st_mode) && !is_known(look, status.st_ino, fd)) {
         row.fd = row.last_fd = fd;
-        row.last_thread = look->thread;
         row.inode = status.st_ino;
         add_socket(look->table, &row, socket);
     }
@@ -285,7 +274,6 @@ static void look_at_thread(struct look *look, int thread)
     int descriptors = -1;
     DIR *list = NULL;
 
-    look->thread = thread;
     snprintf(path, sizeof(path), "%d/fd", thread);
     if (pidfd >= 0)
         descriptors = open_below(dirfd(look->tasks), path, O_DIRECTORY);

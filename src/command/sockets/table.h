@@ -45,8 +45,7 @@ struct socket_row {
     int fd;
     char name[COMM + 2];
     int others;   /* processes that have it as well */
-    int last_pid; /* the last of them, its thread and descriptor */
-    int last_thread;
+    int last_pid; /* the last of them, and its descriptor */
     int last_fd;
     ino_t inode;
     bool shown;          /* is a TCP socket, and asked for */
