@@ -124,8 +124,12 @@ int socket(int family, int type, int protocol)
 }
 END
     fail 'libbypass.so does not build'
-stack libbypass.so "protocol 262, stream: $(without_timeout "$ours")" \
-    "$probe" stream
+if [ -e /proc/sys/net/mptcp ]; then
+    stack libbypass.so "protocol 262, stream: $(without_timeout "$ours")" \
+        "$probe" stream
+else
+    echo 'no Multipath TCP here: left out'
+fi
 behind="$greeting $system"
 stack libtorsocks.so "$greeting $ours" "$probe" greeting
 finish
