@@ -13,7 +13,7 @@
 # the environment or on the command line; V=1 shows the commands. What those who
 # change the code need is in tests/checks.mk.
 
-VERSION = 1.1
+VERSION = 1.2
 
 prefix = /usr/local
 exec_prefix = $(prefix)
