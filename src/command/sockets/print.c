@@ -131,10 +131,11 @@ static void print_table(const struct socket_table *table)
 {
     char *text = NULL;
     size_t size;
-    FILE *out = table->shown == 0 ? NULL : open_memstream(&text, &size);
+    FILE *out;
 
     if (table->shown == 0)
         return;
+    out = open_memstream(&text, &size);
     if (out == NULL)
         err(STATUS_FAILED, NULL);
     write_heads(out);
