@@ -276,27 +276,29 @@ for words in "-p$holder" "--pid=$holder" "-p $holder"; do
     # shellcheck disable=SC2086
     expect "$words" 6 "$("$COMMAND" $words | grep -c "^$holder ")"
 done
-cp "$(command -v sleep)" "$tmp/a_name" # nobody else's
-"$tmp/a_name" 1000 &
+# Names of this run, as others may run beside it
+name=name-$$ word=word-$$
+cp "$(command -v sleep)" "$tmp/$name"
+"$tmp/$name" 1000 &
 started="$started $!"
 is_named() { [ "$(ps -o comm= -p "$1")" = "$2" ]; }
-wait_until is_named $! a_name
-expect 'a name' 'keepalive: no TCP socket' "$("$COMMAND" -p a_name 2>&1)"
+wait_until is_named $! "$name"
+expect 'a name' 'keepalive: no TCP socket' "$("$COMMAND" -p "$name" 2>&1)"
 expect 'a name is not that of -j' "keepalive: -pj: only a number can stand \
 directly behind -p; write -p NAME
 status 125" "$("$COMMAND" -pj "$holder" 2>&1; echo "status $?")"
 expect 'behind --pid= a name can' 'keepalive: no TCP socket' \
-    "$("$COMMAND" --pid=a_name 2>&1)"
+    "$("$COMMAND" --pid="$name" 2>&1)"
 # Also that of the executable, and the first word of the command line: Node.js
 # calls itself MainThread.
 start python3 -c 'import os, sys
 print("ready", flush=True)
-os.execv(sys.argv[1], ["/some/where/first_word", "1000"])' "$tmp/a_name"
-has_first_word() { grep -qa '^/some/where/first_word' "/proc/$pid/cmdline"; }
-wait_until has_first_word
+os.execv(sys.argv[1], ["/some/where/" + sys.argv[2], "1000"])' "$tmp/$name" "$word"
+has_word() { grep -qa "^/some/where/$word" "/proc/$pid/cmdline"; }
+wait_until has_word
 expect 'a name of the command line' 'keepalive: no TCP socket' \
-    "$("$COMMAND" -p first_word 2>&1)"
-rm "$tmp/a_name"
+    "$("$COMMAND" -p "$word" 2>&1)"
+rm "$tmp/$name"
 # A name may hold anything: a newline is part of it, and none is shown as -.
 named() {
     start python3 -c 'import ctypes, socket, sys, time
