@@ -79,7 +79,7 @@ done
 company() {
     word=$1
     shift
-    timeout 60 env KEEPALIVE="$word" KEEPIDLE=222 PLUGIN="$tmp/PLUGIN.so" \
+    timeout 120 env KEEPALIVE="$word" KEEPIDLE=222 PLUGIN="$tmp/PLUGIN.so" \
         LD_PRELOAD="$(echo "$*" | tr ' ' :)" "$show" 2>&1 | sed '/^TCP\|^SO/d'
 }
 expect 'a thread while the loader is locked' 'constructor: idle 222
@@ -98,7 +98,7 @@ socket: Protocol error' \
 
 # An allocator that makes a socket for each block, also for dlsym(3)'s own
 expect 'an allocator that makes sockets' 'SO_KEEPALIVE is ON' \
-    "$(timeout 20 env KEEPIDLE=222 \
+    "$(timeout 120 env KEEPIDLE=222 \
         LD_PRELOAD="$LIBKEEPALIVE:$tmp/ALLOCATOR.so" "$show" 2>&1 | head -n 1)"
 
 # A library that forwards the call sees it once, in both orders.
@@ -141,12 +141,12 @@ fi
 # themselves: the system calls are made.
 naive=$LIBKEEPALIVE:$tmp/NAIVE.so
 expect 'a dlsym() that finds the first definition' "$("$probe" set)
-SO_KEEPALIVE is ON" "$(timeout 20 env LD_PRELOAD="$naive" "$probe" set 2>&1
-    timeout 20 env LD_PRELOAD="$naive" "$show" 2>&1 | head -n 1)"
+SO_KEEPALIVE is ON" "$(timeout 120 env LD_PRELOAD="$naive" "$probe" set 2>&1
+    timeout 120 env LD_PRELOAD="$naive" "$show" 2>&1 | head -n 1)"
 
 # Threads make sockets while the constructor waits for that dlsym().
 expect 'while the constructor looks up' 'early: all kept alive' \
-    "$(timeout 60 env EARLY=64 KEEPIDLE=222 \
+    "$(timeout 120 env EARLY=64 KEEPIDLE=222 \
         LD_PRELOAD="$naive:$BUILD/tests/early.so" "$probe" closed)"
 
 # Linked after the C library it finds nothing, and dlerror(3) says so.
