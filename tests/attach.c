@@ -18,8 +18,8 @@
  *     attach list CGROUP        the programs that are attached to the cgroup:
  *                               number and name, a line each
  */
+#include "cgroup/bpf.h"
 #include "cgroup/instructions.h"
-#include "cgroup/record.h"
 
 #include <fcntl.h>
 #include <netinet/tcp.h>

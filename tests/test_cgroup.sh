@@ -336,8 +336,9 @@ expect 'control characters of a mount' "keepalive: 'no' is not a cgroup of \
 version 2, and there is none of that name below $tmp/x?y" "$(unshare -m sh -c '
     mount --bind "$1" "$2" && umount -l "$1" && "$0" --cgroup no' \
     "$COMMAND" "$mount" "$strange" 2>&1)"
-expect 'a hint at the values' 1 "$("$COMMAND" -q -t 1 --cgroup "$inner" 2>&1 |
+expect 'a hint at the values' 1 "$("$COMMAND" -t 1 --cgroup "$inner" 2>&1 |
     grep -c 'below the interval')"
+expect 'no hint' '' "$("$COMMAND" -q -t 1 --cgroup "$inner" 2>&1)"
 drop "$inner"
 
 # The cgroup of the command itself; .control is systemd's, within it.

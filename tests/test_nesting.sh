@@ -191,10 +191,11 @@ expect 'it is still there' "$lenient lenient" \
     "$("$tmp/attach" list "$outer/beside")"
 # A program beside which no other can stand, at the cgroup or above it
 "$tmp/attach" alone lonely "$inner"
+lonely=$("$tmp/attach" list "$inner" | cut -d ' ' -f 1)
 mkdir "$inner/deeper"
 for at in "$inner" "$inner/deeper"; do
-    expect "a program that stands alone, from $at" "keepalive: $at: another \
-program is attached to $inner and lets none stand beside it
+    expect "a program that stands alone, from $at" "keepalive: $at: the program \
+'lonely' ($lonely) of $inner lets no other be attached; nothing was changed
 status 125" "$(said -t 222 --cgroup "$at")"
 done
 rmdir "$inner/deeper" "$inner" "$outer/beside/below" "$outer/beside"

@@ -173,7 +173,7 @@ static void print_others(void)
     for (int i = 0; i < 2; i++) {
         int fd = socket(families[i], SOCK_DGRAM, 0);
 
-        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+        set_option(fd, KEEPALIVE_SWITCH, 1, 8192);
         print_values(i == 0 ? "UDP" : "local", fd);
     }
 }

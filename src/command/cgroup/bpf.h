@@ -5,11 +5,11 @@
 #ifndef KEEPALIVE_CGROUP_BPF_H
 #define KEEPALIVE_CGROUP_BPF_H
 
-#include "cgroup/record.h"
 #include "values.h"
 
 #include <linux/bpf.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The two programs of ours: BPF_CGROUP_SOCK_OPS and BPF_CGROUP_SETSOCKOPT. */
@@ -17,7 +17,38 @@ enum { SETTER, GUARD, PROGRAMS };
 
 enum { ABSENT = -1, FAILED = -2 }; /* instead of a descriptor */
 
-#define NAME "keepalive"
+#define NAME "keepalive" /* of the programs and their map */
+#define OWNER "libkeepalive"
+
+/* How a program sets values; see code.c. */
+enum {
+    RULE_1_1 = 0, /* all, unless keepalive is on already */
+    RULE = 1,     /* each, where the socket has the system's */
+};
+
+/*
+ * What our programs have in their map. It lives as long as they do, which may
+ * be longer than the version that made it: later versions read it, and earlier
+ * ones may meet it. So fields stay where they are. A version with more options
+ * has longer records, with more values; one that has fewer reads those that it
+ * knows.
+ */
+struct record {
+    char owner[16]; /* OWNER */
+    uint8_t force;
+    uint8_t rule; /* 1.1 left a 0 here */
+    uint8_t unused[2];
+    uint32_t count; /* of values */
+    struct {
+        int32_t level;
+        int32_t option;
+        int32_t value; /* in the kernel's unit */
+    } values[KEEPALIVE_OPTIONS];
+};
+
+_Static_assert(offsetof(struct record, values) == 24 &&
+                   sizeof(((struct record *)0)->values[0]) == 12,
+               "a record is what it was in 1.1");
 
 /* What a record says. */
 struct settings {

@@ -25,6 +25,12 @@ static void add(struct code *code, struct bpf_insn instruction)
     code->list[code->length++] = instruction;
 }
 
+/* Loads 32 bits from memory. */
+static void load(struct code *code, int reg, int from, long offset)
+{
+    add(code, BPF_LDX_MEM(BPF_W, reg, from, offset));
+}
+
 /* Lets the kernel go on, as if the program were not there. */
 static void add_exit(struct code *code)
 {
@@ -32,8 +38,7 @@ static void add_exit(struct code *code)
     add(code, BPF_EXIT_INSN());
 }
 
-/* Adds a jump if the register and the number compare so; land() completes it.
- */
+/* Jumps if the register and the number compare so; land() says where to. */
 static unsigned add_jump(struct code *code, int operation, int reg, int number)
 {
     add(code, BPF_JMP_IMM(operation, reg, number, 0));
@@ -116,8 +121,7 @@ static void add_start(struct code *code, bool force)
     unsigned marked;
     unsigned nearer;
 
-    add(code, BPF_LDX_MEM(BPF_W, GIVEN, CONTEXT,
-                          offsetof(struct bpf_sock_ops, reply)));
+    load(code, GIVEN, CONTEXT, offsetof(struct bpf_sock_ops, reply));
     add(code, BPF_MOV64_REG(BPF_REG_1, GIVEN));
     add(code, BPF_ALU64_IMM(BPF_RSH, BPF_REG_1, BITS));
     marked = add_jump(code, BPF_JEQ, BPF_REG_1, MARK);
@@ -130,7 +134,7 @@ static void add_start(struct code *code, bool force)
     }
     add(code, BPF_MOV64_IMM(ON, 0));
     nearer = add_jump(code, BPF_JSET, GIVEN, 1 << KEEPALIVE_SWITCH);
-    add(code, BPF_LDX_MEM(BPF_W, ON, BPF_REG_10, VALUE));
+    load(code, ON, BPF_REG_10, VALUE);
     land(code, nearer);
 }
 
@@ -149,7 +153,7 @@ static void add_value(struct code *code, int row, int value, int system)
 
     add_call(code, BPF_FUNC_getsockopt, row);
     refused = add_jump(code, BPF_JNE, BPF_REG_0, 0);
-    add(code, BPF_LDX_MEM(BPF_W, BPF_REG_1, BPF_REG_10, VALUE));
+    load(code, BPF_REG_1, BPF_REG_10, VALUE);
     usual = add_jump(code, BPF_JEQ, BPF_REG_1, usual_values[row]);
     own = add_jump(code, BPF_JNE, BPF_REG_1, system);
     land(code, off);
@@ -174,8 +178,7 @@ static void write_setter(struct code *code, const struct wanted *wanted,
     int bits = 0;
 
     add(code, BPF_MOV64_REG(CONTEXT, BPF_REG_1));
-    add(code, BPF_LDX_MEM(BPF_W, BPF_REG_2, CONTEXT,
-                          offsetof(struct bpf_sock_ops, op)));
+    load(code, BPF_REG_2, CONTEXT, offsetof(struct bpf_sock_ops, op));
     exit_unless(code, BPF_REG_2, BPF_SOCK_OPS_TCP_CONNECT_CB,
                 BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB);
     add_start(code, wanted->force);
@@ -204,7 +207,7 @@ static void write_setter(struct code *code, const struct wanted *wanted,
 }
 
 /* What the guard keeps of a call. */
-enum { SOCKET = BPF_REG_6, LEVEL = BPF_REG_7, OPTION = BPF_REG_8 };
+enum { LEVEL = BPF_REG_7, OPTION = BPF_REG_8 };
 
 /* Exits where keepalive is being switched on, or the value cannot be read. */
 static void exit_if_on(struct code *code)
@@ -230,25 +233,21 @@ static void exit_if_on(struct code *code)
     exit_unless(code, BPF_REG_2, 0, 0);
 }
 
-/* Leaves the socket's family, level, option and so on to what follows, and
- * exits where the socket is none that the values are for. */
-static void add_socket(struct code *code)
+/* Exits unless the socket is a TCP connection. */
+static void exit_unless_connected(struct code *code)
 {
+    enum { SOCKET = BPF_REG_2 };
     enum { CLOSED = 7, LISTENING = 10 }; /* the kernel's tcp_states.h */
 
     add(code, BPF_LDX_MEM(BPF_DW, SOCKET, BPF_REG_1,
                           offsetof(struct bpf_sockopt, sk)));
-    add(code, BPF_LDX_MEM(BPF_W, BPF_REG_3, SOCKET,
-                          offsetof(struct bpf_sock, family)));
+    load(code, BPF_REG_3, SOCKET, offsetof(struct bpf_sock, family));
     exit_unless(code, BPF_REG_3, AF_INET, AF_INET6);
-    add(code,
-        BPF_LDX_MEM(BPF_W, BPF_REG_3, SOCKET, offsetof(struct bpf_sock, type)));
+    load(code, BPF_REG_3, SOCKET, offsetof(struct bpf_sock, type));
     exit_unless(code, BPF_REG_3, SOCK_STREAM, SOCK_STREAM);
-    add(code, BPF_LDX_MEM(BPF_W, BPF_REG_3, SOCKET,
-                          offsetof(struct bpf_sock, protocol)));
+    load(code, BPF_REG_3, SOCKET, offsetof(struct bpf_sock, protocol));
     exit_unless(code, BPF_REG_3, IPPROTO_TCP, IPPROTO_MPTCP);
-    add(code, BPF_LDX_MEM(BPF_W, BPF_REG_3, SOCKET,
-                          offsetof(struct bpf_sock, state)));
+    load(code, BPF_REG_3, SOCKET, offsetof(struct bpf_sock, state));
     exit_if(code, BPF_REG_3, CLOSED);
     exit_if(code, BPF_REG_3, LISTENING);
 }
@@ -261,24 +260,20 @@ static void add_socket(struct code *code)
  * that is longer than a page to the kernel, which from 5.8 to 6.3 would refuse
  * it otherwise, whatever it is: EFAULT.
  */
-static void write_guard(struct code *code, const struct wanted *wanted,
-                        const int system[KEEPALIVE_OPTIONS])
+static void write_guard(struct code *code, const struct wanted *wanted)
 {
     enum { PAGE = 4096 }; /* the least that there is */
     size_t length = offsetof(struct bpf_sockopt, optlen);
     unsigned is_short;
 
-    (void)system;
     add(code, BPF_LDX_MEM(BPF_W, BPF_REG_2, BPF_REG_1, length));
     is_short = add_jump(code, BPF_JLE, BPF_REG_2, PAGE);
     add(code, BPF_MOV64_IMM(BPF_REG_2, 0));
     add(code, BPF_STX_MEM(BPF_W, BPF_REG_1, BPF_REG_2, length));
     land(code, is_short);
-    add_socket(code);
-    add(code, BPF_LDX_MEM(BPF_W, LEVEL, BPF_REG_1,
-                          offsetof(struct bpf_sockopt, level)));
-    add(code, BPF_LDX_MEM(BPF_W, OPTION, BPF_REG_1,
-                          offsetof(struct bpf_sockopt, optname)));
+    exit_unless_connected(code);
+    load(code, LEVEL, BPF_REG_1, offsetof(struct bpf_sockopt, level));
+    load(code, OPTION, BPF_REG_1, offsetof(struct bpf_sockopt, optname));
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         if (wanted->values[i] != NO_VALUE) {
             unsigned level =
@@ -298,9 +293,6 @@ static void write_guard(struct code *code, const struct wanted *wanted,
 bool load_programs(int programs[PROGRAMS], const struct wanted *wanted,
                    const int system[KEEPALIVE_OPTIONS])
 {
-    static void (*const write_program[PROGRAMS])(
-        struct code *, const struct wanted *,
-        const int *) = {[SETTER] = write_setter, [GUARD] = write_guard};
     int map = make_map(wanted);
     int error = errno;
     bool done = map >= 0;
@@ -311,7 +303,10 @@ bool load_programs(int programs[PROGRAMS], const struct wanted *wanted,
         programs[i] = ABSENT;
         if (!done || (i == GUARD && !wanted->force))
             continue;
-        write_program[i](&code, wanted, system);
+        if (i == SETTER)
+            write_setter(&code, wanted, system);
+        else
+            write_guard(&code, wanted);
         add_map(&code, map);
         add_exit(&code);
         programs[i] = load_program(i, code.list, code.length);

@@ -123,33 +123,22 @@ bool find_layers(const char *path, int cgroup, struct layers *layers)
     return false;
 }
 
-bool stands_alone(char *path)
-{
-    for (; is_cgroup(path); *strrchr(path, '/') = '\0')
-        for (int kind = 0; kind < PROGRAMS; kind++) {
-            struct list list = {.count = 0};
-
-            if (list_own(path, kind, &list) && list.count > 0 &&
-                (list.attach_flags & BPF_F_ALLOW_MULTI) == 0)
-                return true;
-        }
-    return false;
-}
-
-bool find_override(char *path, int kind, uint32_t *id)
+/* The nearest cgroup that has any decides, see hierarchy_allows_attach() and
+ * compute_effective_progs() in the kernel's kernel/bpf/cgroup.c. */
+enum obstacle find_obstacle(char *path, int kind, uint32_t *id)
 {
     struct list list = {.count = 0};
     size_t length = strlen(path);
 
-    *id = 0;
     for (; is_cgroup(path); *strrchr(path, '/') = '\0') {
         if (!list_own(path, kind, &list))
-            return false;
+            return UNKNOWN;
         if (list.count > 0)
             break;
     }
-    if (list.count > 0 && list.attach_flags == BPF_F_ALLOW_OVERRIDE &&
-        strlen(path) < length)
-        *id = list.ids[0];
-    return true;
+    *id = list.ids[0];
+    if (list.count == 0 || (list.attach_flags & BPF_F_ALLOW_MULTI) != 0)
+        return NOTHING;
+    return list.attach_flags == 0 || strlen(path) == length ? ALONE
+                                                            : OVERRIDDEN;
 }

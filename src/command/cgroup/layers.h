@@ -30,17 +30,12 @@ struct layers {
 bool find_layers(const char *path, int cgroup, struct layers *layers);
 
 /*
- * Is there a program at the cgroup or above beside which the kernel lets no
- * other be attached? Then `path` is cut to its cgroup's.
+ * Why can no program of this kind be attached to the cgroup? Because the kernel
+ * lets none stand beside one of somebody else, here or above; or because one
+ * above, attached by BPF_F_ALLOW_OVERRIDE, would no longer be run here. Stores
+ * its number, and cuts `path` to its cgroup's.
  */
-bool stands_alone(char *path);
-
-/*
- * Finds the program of somebody else, attached above by BPF_F_ALLOW_OVERRIDE,
- * that would no longer be run for the cgroup once it has one of this kind.
- * Stores its number, 0 if there is none, and cuts `path` to its cgroup's.
- * False, with errno.
- */
-bool find_override(char *path, int kind, uint32_t *id);
+enum obstacle { NOTHING, ALONE, OVERRIDDEN, UNKNOWN }; /* UNKNOWN: see errno */
+enum obstacle find_obstacle(char *path, int kind, uint32_t *id);
 
 #endif

@@ -69,9 +69,8 @@ static void choose_layers(const struct layers *layers, struct choice *choice)
 }
 
 /* A value of a layer as it is shown; none where another layer gives it. */
-static const char *write_cell(char cell[16], const struct layers *layers,
-                              const struct choice *choice, int i, int row,
-                              bool json)
+static void write_cell(char cell[16], const struct layers *layers,
+                       const struct choice *choice, int i, int row, bool json)
 {
     int value = choice->layers[row] == i ? choice->values[row] : NO_VALUE;
 
@@ -79,40 +78,35 @@ static const char *write_cell(char cell[16], const struct layers *layers,
     if (!json && row == KEEPALIVE_SWITCH && value == 1 &&
         layers->list[i].settings[SETTER].wanted.force)
         snprintf(cell, 16, "force");
-    return cell;
 }
 
-static void print_table(const struct layers *layers,
-                        const struct choice *choice, int i)
+static void print_layer(const struct layers *layers,
+                        const struct choice *choice, int i, bool json)
 {
+    const struct layer *layer = &layers->list[i];
     char cell[16];
     char printable[PRINTABLE];
     const char *name;
 
-    for (int column = 0; column < KEEPALIVE_OPTIONS; column++)
-        printf("%-9s  ", write_cell(cell, layers, choice, i,
-                                    find_column(column, &name), false));
-    puts(make_printable(printable, layers->list[i].path));
-}
-
-static void print_json(const struct layers *layers, const struct choice *choice,
-                       int i)
-{
-    const char *path = layers->list[i].path;
-    char cell[16];
-    const char *name;
-
-    printf("{\"cgroup\": ");
-    print_json_text(path, strlen(path));
-    printf(", \"force\": %s",
-           layers->list[i].settings[SETTER].wanted.force ? "true" : "false");
+    if (json) {
+        printf("{\"cgroup\": ");
+        print_json_text(layer->path, strlen(layer->path));
+        printf(", \"force\": %s",
+               layer->settings[SETTER].wanted.force ? "true" : "false");
+    }
     for (int column = 0; column < KEEPALIVE_OPTIONS; column++) {
         int row = find_column(column, &name);
 
-        printf(", \"%s\": %s", name,
-               write_cell(cell, layers, choice, i, row, true));
+        write_cell(cell, layers, choice, i, row, json);
+        if (json)
+            printf(", \"%s\": %s", name, cell);
+        else
+            printf("%-9s  ", cell);
     }
-    putchar('}');
+    if (json)
+        putchar('}');
+    else
+        puts(make_printable(printable, layer->path));
 }
 
 /* A line for each cgroup from which a value comes. */
@@ -123,26 +117,22 @@ static void print_layers(const struct layers *layers, bool json)
     const char *comma = "\n";
 
     choose_layers(layers, &choice);
-    if (json)
-        putchar('[');
     for (int column = 0; !json && column < KEEPALIVE_OPTIONS; column++) {
         find_column(column, &name);
         printf("%-9s  ", name);
     }
-    if (!json)
-        puts("cgroup");
+    printf("%s", json ? "[" : "cgroup\n");
     for (int i = 0; i < layers->count; i++) {
         bool any = false;
 
         for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
             any = any || choice.layers[row] == i;
-        if (any && json) {
+        if (!any)
+            continue;
+        if (json)
             printf("%s", comma);
-            print_json(layers, &choice, i);
-            comma = ",\n";
-        } else if (any) {
-            print_table(layers, &choice, i);
-        }
+        comma = ",\n";
+        print_layer(layers, &choice, i, json);
     }
     if (json)
         puts("\n]");

@@ -71,64 +71,56 @@ static bool is_capable(void)
 /* Says why a call failed: in one line, from errno. */
 static void explain(const char *path)
 {
-    char above[PATH_MAX];
-    char printable[PRINTABLE];
-    char its[PRINTABLE];
     int error = errno;
+    char printable[PRINTABLE];
+    const char *reason =
+        error == EPERM ? "the kernel does not permit bpf(2) here, in a "
+                         "container or a user namespace perhaps"
+        : error == ENOSYS || error == EINVAL || error == E2BIG
+            ? "this kernel is older than Linux 5.9, or was built without "
+              "CONFIG_CGROUP_BPF"
+        : error == ENOSPC ? "64 programs are attached there already, the limit "
+                            "of the kernel"
+        : error == ENOENT || error == ENODEV
+            ? "the cgroup was removed meanwhile"
+            : strerror(error);
 
-    snprintf(above, sizeof(above), "%s", path);
-    make_printable(printable, path);
-    if (error == EPERM && stands_alone(above))
-        warnx("%s: another program is attached to %s and lets none stand "
-              "beside it",
-              printable, make_printable(its, above));
-    else if (error == EPERM)
-        warnx("%s: the kernel does not permit bpf(2) here, in a container or "
-              "a user namespace perhaps",
-              printable);
-    else if (error == ENOSYS || error == EINVAL || error == E2BIG)
-        warnx("%s: this kernel is older than Linux 5.9, or was built without "
-              "CONFIG_CGROUP_BPF",
-              printable);
-    else if (error == ENOSPC)
-        warnx("%s: 64 programs are attached there already, the limit of the "
-              "kernel",
-              printable);
-    else if (error == ENOENT || error == ENODEV)
-        warnx("%s: the cgroup was removed meanwhile", printable);
-    else
-        warnx("%s: %s", printable, strerror(error));
+    warnx("%s: %s", make_printable(printable, path), reason);
 }
 
-/* Would ours put another owner's program out of work? Says so. */
-static bool overrides(const struct change *change)
+/* Can ours stand beside other owners' programs? Says so if not. */
+static bool has_room(const struct change *change)
 {
     int kinds = change->wanted.force ? PROGRAMS : GUARD;
 
     for (int kind = 0; kind < kinds; kind++) {
         char above[PATH_MAX];
-        char printable[PRINTABLE];
-        char its[PRINTABLE];
+        char text[3][PRINTABLE];
         char name[PROGRAM_NAME] = "";
-        char called[PRINTABLE];
         uint32_t id;
+        enum obstacle obstacle;
 
         snprintf(above, sizeof(above), "%s", change->path);
-        if (!find_override(above, kind, &id)) {
-            explain(change->path);
-            return true;
-        }
-        if (id == 0)
+        obstacle = find_obstacle(above, kind, &id);
+        if (obstacle == NOTHING)
             continue;
+        if (obstacle == UNKNOWN) {
+            explain(change->path);
+            return false;
+        }
         name_program(id, name);
-        warnx("%s: the program '%s' (%u) of %s would no longer be run there, "
-              "since it was attached with BPF_F_ALLOW_OVERRIDE; nothing was "
-              "changed",
-              make_printable(printable, change->path),
-              make_printable(called, name), id, make_printable(its, above));
-        return true;
+        make_printable(text[0], change->path);
+        make_printable(text[1], name);
+        make_printable(text[2], above);
+        warnx("%s: the program '%s' (%u) of %s %s; nothing was changed",
+              text[0], text[1], id, text[2],
+              obstacle == ALONE
+                  ? "lets no other be attached"
+                  : "would no longer be run there, since it was attached with "
+                    "BPF_F_ALLOW_OVERRIDE");
+        return false;
     }
-    return false;
+    return true;
 }
 
 /* Was the cgroup removed? Its directory can still be open. */
@@ -211,7 +203,7 @@ static bool put_values(const struct change *change, struct layers *layers)
     int system[KEEPALIVE_OPTIONS];
     bool done;
 
-    if (overrides(change))
+    if (!has_room(change))
         return false;
     read_system(system);
     done = load_programs(new, &change->wanted, system);
@@ -326,7 +318,7 @@ int switch_cgroup(const struct request *request)
                                : show_layers(change.path, &layers,
                                              request->given['j'] != NULL,
                                              request->given['q'] != NULL);
-    if (asked && status != STATUS_FAILED)
+    if (asked && status != STATUS_FAILED && request->given['q'] == NULL)
         hint_at_new_sockets(change.wanted.values);
     free(layers.list);
     close(change.cgroup);
