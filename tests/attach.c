@@ -41,7 +41,7 @@ static int stop(const char *what)
 }
 
 /* A map of one value. */
-static int make_map(const char *name, const void *value, unsigned size)
+static int make_value_map(const char *name, const void *value, unsigned size)
 {
     union bpf_attr map = {.map_type = BPF_MAP_TYPE_ARRAY};
     union bpf_attr element = {0};
@@ -92,7 +92,7 @@ static int attach_other(int cgroup, const char *how, const char *name)
         BPF_MOV64_IMM(BPF_REG_0, 1),
         BPF_EXIT_INSN(),
     };
-    int map = make_map(name, (char[128]){0}, 128);
+    int map = make_value_map(name, (char[128]){0}, 128);
     unsigned flags = strcmp(how, "beside") == 0     ? BPF_F_ALLOW_MULTI
                      : strcmp(how, "override") == 0 ? BPF_F_ALLOW_OVERRIDE
                                                     : 0;
@@ -142,11 +142,11 @@ static int attach_record(int cgroup, unsigned count)
         memcpy(it.bytes + offsetof(struct record, values) + i * each,
                i < 2 ? first[i] : unknown, each);
     }
-    return attach(
-        cgroup, "keepalive",
-        make_map("keepalive", &it,
-                 (unsigned)(offsetof(struct record, values) + count * each)),
-        BPF_F_ALLOW_MULTI, code, sizeof(code) / sizeof(*code));
+    return attach(cgroup, "keepalive",
+                  make_value_map("keepalive", &it,
+                                 (unsigned)(offsetof(struct record, values) +
+                                            count * each)),
+                  BPF_F_ALLOW_MULTI, code, sizeof(code) / sizeof(*code));
 }
 
 static unsigned query(int cgroup, unsigned type, uint32_t ids[64])

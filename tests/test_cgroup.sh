@@ -146,11 +146,14 @@ drop "$cgroup"
 starts "$traffic" open "$tmp/open"
 # shellcheck disable=SC2086
 put --force $flags --cgroup "$cgroup"
+expect '-p, and force' "3 another value stays, as --force for a cgroup makes it; \
+see keepalive --cgroup ${cgroup#"$mount/"}" "$("$COMMAND" -t 61 \
+    -p "$(cat "$cgroup/cgroup.procs")" 2>&1 >"$tmp/out" |
+    sed -n 's/.* cannot be set: /3 /p')"
 goes_on
 expect 'force, and what was connected before' "ready
 listener: KEEPALIVE=1 $own
-client: $(echo "$none" | sed 's/=0/=1/') KEEPTIMEOUT=0
-accepted: $none KEEPTIMEOUT=0" "$(cat "$tmp/open")"
+$(both "$(echo "$none" | sed 's/=0/=1/') KEEPTIMEOUT=0")" "$(cat "$tmp/open")"
 put --force -t 222 --cgroup "$cgroup"
 expect 'force, what is not given' \
     "$(both 'KEEPALIVE=1 KEEPCNT=5 KEEPIDLE=222 KEEPINTVL=6 KEEPTIMEOUT=7000')" \

@@ -11,6 +11,7 @@
 #include "sockets/descriptors.h"
 #include "sockets/print.h"
 #include "sockets/process.h"
+#include "text.h"
 
 #include <err.h>
 #include <errno.h>
@@ -79,8 +80,40 @@ static const char *flag_of(int option)
     return name;
 }
 
+enum { REASON = PRINTABLE + 128 };
+
+/*
+ * Says why a value was taken and another stays, as a BPF program of --force
+ * makes it. The socket's cgroup is not told, but most are made in that of their
+ * process.
+ */
+static const char *explain_force(int pid, char reason[REASON])
+{
+    char name[64];
+    char printable[PRINTABLE] = "/DIR";
+    char *text;
+    char *path;
+
+    snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
+    text = read_below(AT_FDCWD, name);
+    path = text == NULL ? NULL : strstr(text, "0::/");
+    if (path != NULL) {
+        path += strlen("0::");
+        path[strcspn(path, "\n")] = '\0';
+        make_printable(printable, path);
+    }
+    snprintf(reason, REASON,
+             "another value stays, as --force for a cgroup makes it; see "
+             "keepalive --cgroup %s",
+             printable + 1);
+    free(text);
+    return reason;
+}
+
 static void print_refusals(const struct socket_table *table)
 {
+    char reason[REASON];
+
     for (size_t i = 0; i < table->refusal_count; i++) {
         const struct refusal *refusal = &table->refusals[i];
         char more[64] = "";
@@ -91,7 +124,7 @@ static void print_refusals(const struct socket_table *table)
         warnx("%d: %s of descriptor %d%s cannot be set: %s", refusal->pid,
               flag_of(refusal->option), refusal->fd, more,
               refusal->error != 0 ? strerror(refusal->error)
-                                  : "the kernel keeps another value");
+                                  : explain_force(refusal->pid, reason));
     }
 }
 
