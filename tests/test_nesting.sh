@@ -227,8 +227,13 @@ on 99 - - - $inner
 - - - 7 - $cgroup" "$("$COMMAND" --cgroup "$inner" 2>"$tmp/err" | columns)"
 expect 'its connections' 'KEEPALIVE=1 KEEPCNT=7 KEEPIDLE=99' \
     "$(client "$inner" connections | cut -d ' ' -f 1-3)"
-drop "$cgroup"
+drop "$cgroup" "$inner"
 "$tmp/attach" record 2 "$cgroup"
+put -c 7 --cgroup "$inner"
+expect 'above one of this version' "$head
+on - - 7 - $inner" "$("$COMMAND" --cgroup "$inner" 2>"$tmp/err" | columns)"
+expect 'its connections' 'KEEPALIVE=1 KEEPCNT=7 KEEPIDLE=7200' \
+    "$(client "$inner" connections | cut -d ' ' -f 1-3)"
 drop "$inner"
 expect 'no exemption from it' 125 \
     "$(said --off --force --cgroup "$inner" | sed -n 's/^status //p')"
@@ -271,9 +276,17 @@ at_each_call() {
             "$COMMAND" "$@" --cgroup "$cgroup" >"$tmp/out" 2>&1
         now=$("$COMMAND" --cgroup "$cgroup" 2>"$tmp/err")
         now="$? $(echo "$now" | awk 'NR == 2 { print $2 }') $(grep -c . "$tmp/err")"
+        # While it waits for the trial, the old ones are in force.
+        case $now,$(grep '^[a-z0-9]*(' "$tmp/trace" | tail -n 1) in
+        "0 ${old##* } 0,wait4"* | '1  0,wait4'*) ;;
+        *,wait4*) fail "killed at call $call, in the trial: $now" ;;
+        esac
         case "$now" in
         "0 ${old##* } 0" | "0 $new 0" | "2 ${old##* } 1" | "2 $new 1") ;;
-        '1  0') [ "$new" = none ] || fail "killed at call $call: nothing" ;;
+        '1  0')
+            [ "$new" = none ] || [ "$old" = --off ] ||
+                fail "killed at call $call: nothing"
+            ;;
         *) fail "killed at call $call of keepalive $*: $now" ;;
         esac
         got=$(client "$cgroup" connections | sed 's/.*IDLE=//; s/ .*//')
@@ -283,6 +296,7 @@ at_each_call() {
         esac
     done
 }
+at_each_call --off 222 -f -t 222
 at_each_call '-t 111' 222 -f -t 222
 at_each_call '-f -t 222' 111 -t 111
 at_each_call '-f -t 222' 333 -f -t 333

@@ -123,18 +123,12 @@ static bool has_room(const struct change *change)
     return true;
 }
 
-/* Was the cgroup removed? Its directory can still be open. */
-static bool is_there(int cgroup)
-{
-    return faccessat(cgroup, "cgroup.procs", F_OK, 0) == 0;
-}
-
 static void put_back(const struct change *change, const int new[PROGRAMS],
                      const int old[PROGRAMS])
 {
     char printable[PRINTABLE];
 
-    if (is_there(change->cgroup) && !put_programs(change->cgroup, old, new))
+    if (!put_programs(change->cgroup, old, new))
         warn("%s: what was there could not be put back",
              make_printable(printable, change->path));
 }
@@ -149,8 +143,7 @@ static bool replace(const struct change *change, const int new[PROGRAMS],
     bool put = find_programs(change->cgroup, old) &&
                put_programs(change->cgroup, new, old);
 
-    if (put && is_there(change->cgroup) &&
-        find_layers(change->path, change->cgroup, layers))
+    if (put && find_layers(change->path, change->cgroup, layers))
         return true;
     explain(change->path);
     if (put)
