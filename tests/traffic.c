@@ -9,13 +9,16 @@
  *                             on: the client before it connects, the listener
  *                             before it listens
  *     traffic some            the same, and both have an idle time of 60
- *     traffic timeout         the same, and both have a timeout of their own
- * and keepalive off traffic before          the same, with values of their own
- * for all traffic after           the same, both ends set their own when
- * connected traffic open            prints "ready" when connected, reads a
- * line, and sets its own values on the client, with a length of 8192 bytes, and
- * the listener traffic others          sockets that are not TCP, with keepalive
- * set traffic multipath       both ends of a connection of Multipath TCP, then
+ *     traffic timeout         the same, with keepalive off and a timeout of
+ *                             their own
+ *     traffic before          the same, with values of their own for all
+ *     traffic after           the same, both ends set their own when connected
+ *     traffic open            prints "ready" when connected, reads a line, and
+ *                             sets its own values on the client, with a length
+ *                             of 8192 bytes, and the listener
+ *     traffic others          sockets that are not TCP, with keepalive set by a
+ *                             length of 8192 bytes
+ *     traffic multipath       both ends of a connection of Multipath TCP, then
  *                             waits for a line
  *     traffic many COUNT A B  COUNT connections: how many ends have an idle
  *                             time of A, how many of B, how many neither
