@@ -259,7 +259,7 @@ expect 'nothing of it is left' "$others" "$(attached)"
 # A run that is killed at any call that changes something leaves the old values,
 # or the new ones, which were tried. A half is seen, and is never the one that
 # keeps programs from what nobody sets.
-calls=bpf,mkdirat,unlinkat,wait4
+calls=bpf,mkdirat,unlinkat,wait4 # each counts its own
 # at_each_call OLD NEW FLAGS...: from -f -t OLD, or -t OLD, to what FLAGS say
 at_each_call() {
     old=$1 new=$2
@@ -268,11 +268,12 @@ at_each_call() {
     put $old --cgroup "$cgroup"
     strace -o "$tmp/trace" -e trace=$calls "$COMMAND" "$@" --cgroup "$cgroup" \
         >"$tmp/out" 2>&1
-    for call in $(seq "$(grep -c '^[a-z0-9]*(' "$tmp/trace")"); do
+    awk -F '(' '/^[a-z0-9]*\(/ { print $1 ":signal=KILL:when=" ++count[$1] }' \
+        "$tmp/trace" >"$tmp/each"
+    while read -r call; do
         # shellcheck disable=SC2086
         put $old --cgroup "$cgroup"
-        strace -o "$tmp/trace" -e trace=$calls \
-            -e inject="$calls:signal=KILL:when=$call" \
+        strace -o "$tmp/trace" -e trace=$calls -e inject="$call" \
             "$COMMAND" "$@" --cgroup "$cgroup" >"$tmp/out" 2>&1
         now=$("$COMMAND" --cgroup "$cgroup" 2>"$tmp/err")
         now="$? $(echo "$now" | awk 'NR == 2 { print $2 }') $(grep -c . "$tmp/err")"
@@ -294,7 +295,7 @@ at_each_call() {
         "${system#*IDLE=}",1* | *",${now%% *} $got "*) ;;
         *) [ "$now" = '1  0' ] || fail "killed at call $call: $got, shown $now" ;;
         esac
-    done
+    done <"$tmp/each"
 }
 at_each_call --off 222 -f -t 222
 at_each_call '-t 111' 222 -f -t 222
