@@ -70,6 +70,28 @@ expect 'JSON, nothing' '[] 1' \
     "$("$COMMAND" -j --cgroup "$inner" | tr -d '\n'
         "$COMMAND" -q --cgroup "$inner"; echo " $?")"
 
+# Where no cgroup can be made beside, as for a mount, the trial comes afterwards.
+mkdir "$tmp/mounted"
+mount --bind "$inner" "$tmp/mounted"
+put -t 111 --cgroup "$tmp/mounted"
+before=$(attached "$inner")
+put --force -t 222 --cgroup "$cgroup"
+expect 'a mount, refused' "keepalive: $tmp/mounted: a connection that was tried \
+there has KEEPIDLE=222, perhaps by --force for a cgroup above; nothing was changed
+status 125" "$(said -t 98 --cgroup "$tmp/mounted")"
+expect 'a mount, what was there is back' 1 "$(attached "$inner" | wc -l)"
+expect 'a mount, what is above it' "$head
+force 222 - - - above
+status 0" "$(said --cgroup "$tmp/mounted")"
+drop "$cgroup"
+expect 'a mount, its own' "$head
+on 111 - - - $tmp/mounted
+status 0" "$(said --cgroup "$tmp/mounted")"
+expect 'a mount, the same program' "$before" "$(attached "$inner")"
+drop "$tmp/mounted"
+umount "$tmp/mounted"
+expect 'no trial is left' '' "$(ls -d "$inner"/*/ 2>/dev/null)"
+
 # Exempt from what is set above, unless that has force
 put -t 222 --cgroup "$cgroup"
 expect 'exempt' "$head
