@@ -14,8 +14,9 @@
  * negative number, and leaves errno alone; see "Architecture calling
  * conventions" in syscall(2). Neither the C library nor another preloaded
  * library sees the call. Inline, and by the instruction where it is known: that
- * is the cheapest call, and saves the loader a symbol to look up at each start
- * of a program.
+ * saves the loader a symbol to look up at each start of a program, and works
+ * while the loader still relocates this library. By syscall(2) it would crash
+ * then.
  */
 static inline long keepalive_call(long number, long a, long b, long c, long d,
                                   long e)
@@ -43,6 +44,13 @@ static inline long keepalive_call(long number, long a, long b, long c, long d,
                        "r"(fifth)
                      : "memory");
     return first;
+#elif defined(__i386__) && (__GNUC__ >= 5 || defined(__clang__))
+    /* Older compilers reserve ebx in position-independent code. */
+    __asm__ volatile("int $0x80"
+                     : "+a"(number)
+                     : "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
+                     : "memory");
+    return number;
 #else
     int saved = errno;
     long result = syscall(number, a, b, c, d, e);

@@ -39,6 +39,14 @@ if build i386 'gcc -m32' "$asm"; then
     elf i386 "$tmp/i386/libkeepalive.so"
     expect 'i386' "$on" \
         "$(LD_PRELOAD=$tmp/i386/libkeepalive.so "$tmp/i386/examples/show" 2>&1)"
+    {
+        make -s BUILD="$tmp/i386" CC='gcc -m32' CPPFLAGS="$asm" \
+            "$tmp/i386/tests/probe" "$tmp/i386/tests/early.so" \
+            "$tmp/i386/tests/refuse.so" &&
+            BUILD=$tmp/i386 LIBKEEPALIVE=$tmp/i386/libkeepalive.so \
+                CC="gcc -m32 $asm" sh tests/test_early.sh
+    } >"$tmp/log" 2>&1 ||
+        fail "test_early.sh with 32-bit programs: $(cat "$tmp/log")"
     # all of it, with both classes behind one line
     MULTILIB=1 IN_NAMESPACE='' sh tests/test_system.sh >"$tmp/log" 2>&1 ||
         fail "test_system.sh with 32-bit programs: $(cat "$tmp/log")"
