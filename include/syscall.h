@@ -9,6 +9,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* riscv32 and ARC have only the calls with 64-bit times. */
+#ifndef SYS_ppoll
+#define SYS_ppoll SYS_ppoll_time64
+#define SYS_rt_sigtimedwait SYS_rt_sigtimedwait_time64
+#endif
+
 /*
  * Makes a system call. Returns what the kernel returned, an error as its
  * negative number, and leaves errno alone; see "Architecture calling
