@@ -144,9 +144,11 @@ expect 'a dlsym() that finds the first definition' "$("$probe" set)
 SO_KEEPALIVE is ON" "$(timeout 120 env LD_PRELOAD="$naive" "$probe" set 2>&1
     timeout 120 env LD_PRELOAD="$naive" "$show" 2>&1 | head -n 1)"
 
-# Threads make sockets while the constructor waits for that dlsym().
-expect 'while the constructor looks up' 'early: all kept alive' \
-    "$(timeout 120 env EARLY=64 KEEPIDLE=222 \
+# Threads make sockets while the constructor waits for that dlsym(), and then
+# while it reads an environment of 20,000 variables.
+# shellcheck disable=SC2046
+expect 'while the constructor is at work' 'early: all kept alive' \
+    "$(timeout 120 env $(seq -f 'KEEPALIVE%.0f=' 20000) EARLY=64 KEEPIDLE=222 \
         LD_PRELOAD="$naive:$BUILD/tests/early.so" "$probe" closed)"
 
 # Linked after the C library it finds nothing, and dlerror(3) says so.
