@@ -104,6 +104,8 @@ lint:
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability \
 		--inline-suppr -Iinclude src
 	sh tests/layers.sh
+	$(MAKE) CC=gcc BUILD=$(BUILD)/analyzer CFLAGS='-O2 -g -Werror -fanalyzer' \
+		all
 	shellcheck tests/*.sh tests/field/*.sh examples/*.sh examples/*.bash \
 		$(programs) .ci/run
 	mandoc -T lint -W warning man/*

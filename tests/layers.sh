@@ -1,10 +1,20 @@
 #!/bin/sh
-# layers.sh - the sources of the command include one another in one direction
+# layers.sh - sources include one another in one direction, and stay small
 # SPDX-License-Identifier: MIT
 #
 # Part of `make lint`. Fails if the includes make a circle, or if what the
-# folders of src/command stand on includes one of them; main.c alone may.
+# folders of src/command stand on includes one of them; main.c alone may. Or if
+# a source has more than 500 lines, or a function more than 40.
 set -u
+large=$(awk 'FNR == 1 { start = 0 }
+    FNR == 501 { print FILENAME ": more than 500 lines" }
+    /^{/ { start = FNR }
+    /^}/ && start && FNR - start > 41 { print FILENAME ":" start ": large" }
+    /^}/ { start = 0 }' src/*/*.[ch] src/*/*/*.[ch])
+[ -z "$large" ] || {
+    echo "$large"
+    exit 1
+}
 cd src/command || exit 1
 pairs=$(for file in *.[ch] */*.[ch]; do
     sed -n 's/^#include "\(.*\)\.h"$/\1/p' "$file" |

@@ -188,8 +188,8 @@ drop "$inner"
 odd=$cgroup/$(printf 'x\033y')
 mkdir "$odd"
 put -t 222 --cgroup "$cgroup"
-expect 'an odd name' "keepalive: $cgroup/x?y: nothing of its own is in force, \
-but what is set in $cgroup still is
+expect 'an odd name' "keepalive: $cgroup/x?y: it has no values of its own now, \
+but those of $cgroup are in force
 status 2" "$(said --off --cgroup "$odd")"
 drop "$cgroup"
 rmdir "$odd"
@@ -249,7 +249,7 @@ while read -r error reason; do
     expect "$error" "keepalive: $inner: $reason
 status 125" "$(refused "bpf:error=$error:when=1")"
 done <<'END'
-EPERM the kernel does not permit bpf(2) here, in a container or a user namespace perhaps
+EPERM the kernel does not permit bpf(2) here, perhaps because this is a container or a user namespace
 ENOSYS this kernel is older than Linux 5.9, or was built without CONFIG_CGROUP_BPF
 EINVAL this kernel is older than Linux 5.9, or was built without CONFIG_CGROUP_BPF
 E2BIG this kernel is older than Linux 5.9, or was built without CONFIG_CGROUP_BPF
@@ -262,7 +262,7 @@ first=$(grep 'bpf(' "$tmp/trace" | grep -n -m 1 BPF_PROG_LOAD | cut -d : -f 1)
 expect 'the log of the verifier' 1 "$(KEEPALIVE_VERIFIER=1 \
     refused "bpf:error=EINVAL:when=$first" | grep -c '^processed [0-9]* insns')"
 expect 'a kernel that does not set the options' "keepalive: $inner: a \
-connection that was tried there has no keepalive; it takes Linux 6.1, or 5.9 \
+connection that was tried there has no keepalive; this needs Linux 6.1, or 5.9 \
 with --force; nothing was changed
 status 125" "$(refused getsockopt:retval=0)"
 expect 'no connection can be tried' "keepalive: $inner: no connection could be \
@@ -292,7 +292,7 @@ refuses 'a frozen cgroup' "$inner" \
 frozen 0
 echo 0 >"$cgroup/cgroup.max.descendants"
 refuses 'no more cgroups' "$inner" "$untried cgroup.max.descendants or \
-cgroup.max.depth leave no room for a cgroup; nothing was changed"
+cgroup.max.depth leave no room for another cgroup; nothing was changed"
 echo max >"$cgroup/cgroup.max.descendants"
 mkdir "$cgroup/keepalive-trial"
 sleep 1000 &
@@ -304,7 +304,7 @@ kill "$sleeper"
 wait "$sleeper" 2>/dev/null
 for _ in $(seq 64); do "$tmp/attach" beside other "$outer"; done
 refuses '64 programs' "$outer" \
-    '64 programs are attached there already, the limit of the kernel'
+    "64 programs are attached there already, which is the kernel's limit"
 for _ in $(seq 64); do "$tmp/attach" detach setter "$outer"; done
 expect 'what was there is there' '111' "$("$COMMAND" --cgroup "$inner" |
     awk 'NR == 2 { print $2 }')"
@@ -391,7 +391,7 @@ drop "$inner"
 
 # No right
 while read -r capability word; do
-    expect "without $word" "keepalive: --cgroup takes root: $word is missing
+    expect "without $word" "keepalive: --cgroup needs root: $word is missing
 status 125" "$(setpriv --inh-caps="-$capability" \
         --bounding-set="-$capability" "$COMMAND" -t 1 --cgroup "$cgroup" 2>&1
         echo "status $?")"
@@ -399,7 +399,7 @@ done <<'END'
 net_admin CAP_NET_ADMIN
 sys_admin CAP_SYS_ADMIN
 END
-expect 'another user' "keepalive: --cgroup takes root: CAP_NET_ADMIN is missing
+expect 'another user' "keepalive: --cgroup needs root: CAP_NET_ADMIN is missing
 status 125" "$(setpriv --reuid=65534 --regid=65534 --clear-groups "$COMMAND" \
     -t 1 --cgroup "$cgroup" 2>&1; echo "status $?")"
 
@@ -417,7 +417,7 @@ status 125" "$(cd "$tmp" && said --cgroup "$other")"
 done
 first=$(awk '$3 == "cgroup" { print $2; exit }' /proc/mounts)
 if [ -n "$first" ]; then
-    expect 'version 1' "keepalive: $first: a cgroup of version 1; this takes \
+    expect 'version 1' "keepalive: $first: a cgroup of version 1; this needs \
 version 2, which is mounted at $mount
 status 125" "$(said -t 1 --cgroup "$first")"
 fi
@@ -451,8 +451,8 @@ on 120 30 5 - $outer/kubepods
 status 0" "$(on_node)"
 script=$(echo "$script" | sed 's/-t 120 -i 30 -c 5/--off/')
 put -t 222 --cgroup "$outer"
-expect 'the DaemonSet, --off' "keepalive: $outer/kubepods: nothing of its own is \
-in force, but what is set in $outer still is
+expect 'the DaemonSet, --off' "keepalive: $outer/kubepods: it has no values of its \
+own now, but those of $outer are in force
 exit status 2
 status 0" "$(on_node)"
 finish

@@ -414,8 +414,9 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
         echo "status $?"
     }
     put '@L\n'
-    expect 'off, no program can be started' "keepalive: the entry is removed, but no \
-program can be started to see that it is off, or a library keeps it from answering
+    expect 'off, no program can be started' "keepalive: the entry is removed, but \
+whether it is off is unknown: no program can be started, or a library keeps it \
+from answering
 status 2" "$(blind off)"
     expect 'status, no program can be started' \
         'keepalive is perhaps on for the whole machine, but see above

@@ -50,8 +50,8 @@ there has keepalive on, perhaps by --force, or by keepalive 1.1, for a cgroup \
 above; nothing was changed
 status 125" "$(said --off --force --cgroup "$inner")"
 expect 'and what was there stays' "$before" "$(attached "$inner")"
-expect 'off, but not above' "keepalive: $inner: nothing of its own is in force, \
-but what is set in $cgroup still is
+expect 'off, but not above' "keepalive: $inner: it has no values of its own now, \
+but those of $cgroup are in force
 status 2" "$(said --off --cgroup "$inner")"
 expect 'it comes from above' "$head
 force 222 - - - $cgroup
@@ -217,7 +217,7 @@ lonely=$("$tmp/attach" list "$inner" | cut -d ' ' -f 1)
 mkdir "$inner/deeper"
 for at in "$inner" "$inner/deeper"; do
     expect "a program that stands alone, from $at" "keepalive: $at: the program \
-'lonely' ($lonely) of $inner lets no other be attached; nothing was changed
+'lonely' ($lonely) of $inner allows no other beside it; nothing was changed
 status 125" "$(said -t 222 --cgroup "$at")"
 done
 rmdir "$inner/deeper" "$inner" "$outer/beside/below" "$outer/beside"
@@ -225,8 +225,8 @@ mkdir "$inner"
 
 # What a version with fewer options, or with more, has left there is ours; and
 # programs of 1.1 set values by their own rule.
-old="keepalive: $inner: set by keepalive 1.1, whose rule holds: only \
-connections with keepalive off get the values; set them anew"
+old="keepalive: $inner: set by keepalive 1.1, whose rule still applies: only \
+connections with keepalive off get the values; set them again"
 for options in 2 12; do
     "$tmp/attach" record $options "$inner"
     expect "a record of $options options" "$head
@@ -241,7 +241,7 @@ $old" "$("$COMMAND" --cgroup "$inner" 2>&1 | columns | grep -v 'a later version'
 done
 "$tmp/attach" record 12 "$inner"
 expect 'options that this version does not know' 1 "$("$COMMAND" --cgroup \
-    "$inner" 2>&1 | grep -c 'a later version set 10 more values')"
+    "$inner" 2>&1 | grep -c 'a later version of keepalive set 10 more values')"
 expect 'by the rule of 1.1' "KEEPALIVE=1 $system" "$(client "$inner" asks)"
 put -t 222 -c 7 --cgroup "$cgroup"
 expect 'below one of this version' "$head
@@ -266,14 +266,14 @@ put -f -t 222 --cgroup "$cgroup"
 "$tmp/attach" detach guard "$cgroup"
 expect 'the guard is missing' "$head
 force 222 - - - $cgroup
-keepalive: $cgroup: of --force the program is missing that refuses other \
-values; set them anew
+keepalive: $cgroup: the half of --force that refuses other values is \
+missing; set them again
 status 2" "$(said --cgroup "$cgroup")"
 put -f -t 222 --cgroup "$cgroup"
 "$tmp/attach" detach setter "$cgroup"
-expect 'only the guard is there' "keepalive: $cgroup: of --force only the \
-program is there that refuses other values, and none are set; set them anew, or \
---off
+expect 'only the guard is there' "keepalive: $cgroup: only the half of --force \
+that refuses other values is attached, and nothing sets values; set them again, \
+or use --off
 status 2" "$(said --cgroup "$cgroup")"
 expect 'it is removed' 'status 0' "$(said --off --cgroup "$cgroup")"
 expect 'nothing of it is left' "$others" "$(attached)"

@@ -134,7 +134,7 @@ static bool is_number_behind_p(const char *text)
 
     if (text[strspn(text, "0123456789")] == '\0')
         return true;
-    warnx("-p%s: only a number can stand directly behind -p; write -p NAME",
+    warnx("-p%s: only a number may follow -p directly; write -p NAME",
           make_printable(printable, text));
     return false;
 }
@@ -237,10 +237,10 @@ void print_help(void)
         }
         putchar('\n');
     }
-    puts("\nA TIME is in seconds, or has s, m or h behind it.\n"
+    puts("\nA TIME is a number of seconds, optionally followed by s, m or h.\n"
          "\nExamples:\n"
-         "  keepalive -t 4m ssh host      first probe after 4 idle minutes\n"
-         "  keepalive -a -m -t 240        every connection whose first probe "
+         "  keepalive -t 2m ssh host      first probe after 2 idle minutes\n"
+         "  keepalive -a -m -t 120        every connection whose first probe "
          "comes later\n"
          "\nExit status: the command's own; 125 if keepalive fails, 126 if the "
          "command\ncannot be run, 127 if it is not found. With -p and -a: 1 a "

@@ -111,7 +111,7 @@ bool find_cgroup(const char *name, char path[PATH_MAX])
     make_printable(printable, name);
     make_printable(its, mount);
     if (is_of(name, CGROUP_SUPER_MAGIC))
-        warnx("%s: a cgroup of version 1; this takes version 2%s%s", printable,
+        warnx("%s: a cgroup of version 1; this needs version 2%s%s", printable,
               mounted ? ", which is mounted at " : "", its);
     else if (mounted)
         warnx("'%s' is not a cgroup of version 2, and there is none of that "

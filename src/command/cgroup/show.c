@@ -148,28 +148,28 @@ static bool check_layer(const struct layer *layer)
     const char *path = make_printable(printable, layer->path);
 
     if (!layer->has[SETTER])
-        warnx("%s: of --force only the program is there that refuses other "
-              "values, and none are set; set them anew, or --off",
+        warnx("%s: only the half of --force that refuses other values is "
+              "attached, and nothing sets values; set them again, or use --off",
               path);
     else if (setter->wanted.force && !layer->has[GUARD])
-        warnx("%s: of --force the program is missing that refuses other "
-              "values; set them anew",
+        warnx("%s: the half of --force that refuses other values is missing; "
+              "set them again",
               path);
     else if (layer->has[GUARD] &&
              memcmp(setter->wanted.values, guard->wanted.values,
                     sizeof(setter->wanted.values)) != 0)
-        warnx("%s: the program that refuses other values is there with those "
-              "of an earlier call; set them anew",
+        warnx("%s: the program that refuses other values still has those of an "
+              "earlier call; set them again",
               path);
     else
         half = false;
     if (layer->has[SETTER] && setter->rule == RULE_1_1)
-        warnx("%s: set by keepalive 1.1, whose rule holds: only connections "
-              "with keepalive off get the values; set them anew",
+        warnx("%s: set by keepalive 1.1, whose rule still applies: only "
+              "connections with keepalive off get the values; set them again",
               path);
     if (setter->unknown > 0)
-        warnx("%s: a later version set %d more value%s that this one does not "
-              "know",
+        warnx("%s: a later version of keepalive set %d more value%s that this "
+              "one does not know",
               path, setter->unknown, setter->unknown == 1 ? "" : "s");
     return half;
 }
@@ -201,7 +201,7 @@ int show_rest(const char *path, const struct layers *layers)
 
     if (layers->count == 0)
         return 0;
-    warnx("%s: nothing of its own is in force, but what is set in %s still is",
+    warnx("%s: it has no values of its own now, but those of %s are in force",
           make_printable(printable, path),
           make_printable(above, layers->list[0].path));
     return CGROUP_HALF;

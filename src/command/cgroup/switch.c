@@ -62,7 +62,7 @@ static bool is_capable(void)
 
     for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
         if (!has_capability(needed[i].number)) {
-            warnx("--cgroup takes root: %s is missing", needed[i].name);
+            warnx("--cgroup needs root: %s is missing", needed[i].name);
             return false;
         }
     return true;
@@ -74,13 +74,13 @@ static void explain(const char *path)
     int error = errno;
     char printable[PRINTABLE];
     const char *reason =
-        error == EPERM ? "the kernel does not permit bpf(2) here, in a "
-                         "container or a user namespace perhaps"
+        error == EPERM ? "the kernel does not permit bpf(2) here, perhaps "
+                         "because this is a container or a user namespace"
         : error == ENOSYS || error == EINVAL || error == E2BIG
             ? "this kernel is older than Linux 5.9, or was built without "
               "CONFIG_CGROUP_BPF"
-        : error == ENOSPC ? "64 programs are attached there already, the limit "
-                            "of the kernel"
+        : error == ENOSPC ? "64 programs are attached there already, which is "
+                            "the kernel's limit"
         : error == ENOENT || error == ENODEV
             ? "the cgroup was removed meanwhile"
             : strerror(error);
@@ -115,7 +115,7 @@ static bool has_room(const struct change *change)
         warnx("%s: the program '%s' (%u) of %s %s; nothing was changed",
               text[0], text[1], id, text[2],
               obstacle == ALONE
-                  ? "lets no other be attached"
+                  ? "allows no other beside it"
                   : "would no longer be run there, since it was attached with "
                     "BPF_F_ALLOW_OVERRIDE");
         return false;

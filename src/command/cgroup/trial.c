@@ -148,7 +148,7 @@ static void explain_trial(const char *path)
     int error = errno;
     const char *reason =
         error == EAGAIN       ? "cgroup.max.descendants or cgroup.max.depth "
-                                "leave no room for a cgroup"
+                                "leave no room for another cgroup"
         : error == EOPNOTSUPP ? "the cgroup is threaded"
         : error == EDEADLK    ? "the cgroup is frozen"
         : error == EBUSY      ? "a process is in " TRIAL " there or beside it"
@@ -183,9 +183,10 @@ static bool check_finding(const char *path, const struct finding *finding,
                   "above; nothing was changed",
                   printable);
         else if (row == KEEPALIVE_SWITCH)
-            warnx("%s: a connection that was tried there has no keepalive; it "
-                  "takes Linux 6.1, or 5.9 with --force; nothing was changed",
-                  printable);
+            warnx(
+                "%s: a connection that was tried there has no keepalive; this "
+                "needs Linux 6.1, or 5.9 with --force; nothing was changed",
+                printable);
         else
             warnx("%s: a connection that was tried there has %s=%d, perhaps by "
                   "--force for a cgroup above; nothing was changed",

@@ -32,8 +32,8 @@ static enum answer judge(const struct library *library, bool named,
 
     *reason = NULL;
     if (!find_out(&found)) {
-        *reason = "none can be started to see, or a library keeps it from "
-                  "answering";
+        *reason =
+            "no program can be started, or a library keeps it from answering";
         return UNKNOWN;
     }
     if (found.kept_alive) {

@@ -122,7 +122,7 @@ static int take_lock(void)
         nanosleep(&moment, NULL);
         block_signals();
     }
-    warnx("another run has held %s for %d seconds; nothing is changed",
+    warnx("another run has held %s for %d seconds; nothing was changed",
           LOCK_FILE, WAIT_SECONDS);
     return -1;
 }
@@ -148,7 +148,7 @@ static int edit_file(struct machine *machine, edit_call *edit,
     }
     if (status != FILE_CHANGED)
         return status;
-    warnx("%s is changed by others again and again", PRELOAD_FILE);
+    warnx("others keep changing %s", PRELOAD_FILE);
     return STATUS_FAILED;
 }
 
@@ -183,8 +183,8 @@ static int switch_off(struct machine *machine, bool quiet)
         return status;
     /* What a program has decides, not what the file says. */
     if (!find_out(&found))
-        warnx("%s, but no program can be started to see that it is off, or a "
-              "library keeps it from answering",
+        warnx("%s, but whether it is off is unknown: no program can be "
+              "started, or a library keeps it from answering",
               what);
     else if (found.kept_alive || found.mapped[0] != '\0')
         warnx("%s, but a program that is started now still has %s: remove "

@@ -266,8 +266,8 @@ static const char *try_probe(const struct library *library, const char *preload,
         if (status == 0 && nobody)
             return NULL; /* there is no such user */
         if (WIFEXITED(status) && WEXITSTATUS(status) <= 1)
-            return "a library that programs have closes the pipe on which a "
-                   "program would say what it has";
+            return "a library that is loaded closes the pipe on which a "
+                   "program would answer";
         return describe_end(
             &(struct program){.path = "a program", .nobody = nobody}, status,
             said);
