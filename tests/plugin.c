@@ -4,16 +4,17 @@
  *
  *     PLUGIN     Its constructor starts a thread that makes a socket, and waits
  *                for its end.
- *     LOADER     Its constructor leaves an error for dlerror(3), makes a
- * socket, and prints whether the error is still there; then it loads the
+ *     LOADER     Its constructor leaves an error for dlerror(3), makes a socket
+ *                and prints whether the error is still there; then it loads the
  *                plugin, whose path is in the environment.
  *     FORWARD    Its socket() says so and calls the next one.
  *     REFUSE     Its socket() fails; with IFUNC it comes from a resolver.
  *     ALLOCATOR  Its malloc() makes a socket each time, and ends the program if
  *                that does not have the idle time of 222.
- *     NAIVE      Its dlsym() takes its time and then finds the first
- * definition, whoever asks. AUDIT      Prints what libkeepalive.so looks up by
- * dlsym(3), see rtld-audit(7).
+ *     NAIVE      Its dlsym() takes its time, then finds the first definition,
+ *                whoever asks.
+ *     AUDIT      Prints what libkeepalive.so looks up by dlsym(3), see
+ *                rtld-audit(7).
  *
  * Each socket of the first two is set to an idle time of 60 and prints the one
  * that it has then.
