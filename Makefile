@@ -138,9 +138,10 @@ $(library): $(library_objects) $(standin)
 	$(hide)$(CC) $(library_ldflags) $(CFLAGS) $(own_ldflags) -o $@ \
 		$(library_objects) $(standin)
 
-# dlsym only where it is in libc, __getsockopt64 only for 32 bits; syscall only
-# where the instruction for a system call is not known; the next two where CFLAGS
-# has a stack protector; the rest where the compiler calls them by itself.
+# All that the library may import. dlsym is in libc since glibc 2.34, and
+# __getsockopt64 only where long has 32 bits; syscall is needed where the
+# instruction for a system call is not known, the next two where CFLAGS has a
+# stack protector, the rest where the compiler calls them by itself.
 $(BUILD)/stand-in/%: $(BUILD)/how
 	@mkdir -p $(@D)
 	$(hide){ echo 'char **__environ;'; for name in getauxval dlsym \
