@@ -22,7 +22,8 @@
  * library sees the call. Inline, and by the instruction where it is known: that
  * saves the loader a symbol to look up at each start of a program, and works
  * while the loader still relocates this library. By syscall(2) it would crash
- * then.
+ * then, and so would a function with a stack protector whose guard is a symbol
+ * of the C library, as on aarch64.
  */
 static inline long keepalive_call(long number, long a, long b, long c, long d,
                                   long e)

@@ -137,7 +137,7 @@ else
     echo "no such addresses here: $(head -n 1 "$tmp/log")"
 fi
 
-# Who interposes dlsym(3) and finds our own functions, which then must not call
+# A library that interposes dlsym(3) finds our own functions. They must not call
 # themselves: the system calls are made.
 naive=$LIBKEEPALIVE:$tmp/NAIVE.so
 expect 'a dlsym() that finds the first definition' "$("$probe" set)
