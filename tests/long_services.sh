@@ -12,7 +12,7 @@ need_root
 in_namespace -n -m -p -f --kill-child --mount-proc
 private_etc
 PATH=$PATH:/usr/sbin
-need ip python3 ss socat
+need ip python3 ss socat ps
 ip link set lo up
 mount -t tmpfs none /run || skip 'no private /run'
 at_exit='umount -l /etc /run'
@@ -47,6 +47,8 @@ has_connection() { [ -n "$(to_silent)" ]; }
 setsid socat -u TCP-LISTEN:7000,fork,reuseaddr OPEN:/dev/null 2>/dev/null &
 wait_until listens 7000
 
+has_child() { ps -o pid= --ppid "$1" >/dev/null; }
+
 get() {
     python3 -c 'import sys, urllib.request
 print(urllib.request.urlopen(sys.argv[1], timeout=20).read().decode(), end="")' \
@@ -77,15 +79,18 @@ http {
 }
 END
     (with_library "$(command -v nginx)" -e stderr -c "$tmp/nginx" 2>"$tmp/log")
-    wait_until listens 7001 || { cat "$tmp/log"; return; }
-    old=$(cat "$tmp/nginx.pid")
-    kill -USR2 "$old"
-    wait_until test -s "$tmp/nginx.pid.oldbin" && wait_until test -s "$tmp/nginx.pid"
-    kill -QUIT "$old"
-    wait_until test ! -e "/proc/$old" || return
+    # Before it has a worker it would take the signal, but not act on it.
+    if ! wait_until test -s "$tmp/nginx.pid" ||
+        ! old=$(cat "$tmp/nginx.pid") || ! wait_until has_child "$old" ||
+        ! kill -USR2 "$old" || ! wait_until test -s "$tmp/nginx.pid.oldbin" ||
+        ! wait_until test -s "$tmp/nginx.pid" || ! kill -QUIT "$old" ||
+        ! wait_until test ! -e "/proc/$old"; then
+        cat "$tmp/log"
+        return
+    fi
     python3 -c 'import urllib.request
 urllib.request.urlopen("http://127.0.0.1:7001/")' 2>/dev/null &
-    wait_until has_connection
+    wait_until has_connection || cat "$tmp/log"
     to_silent >"$tmp/values"
     kill "$!" "$(cat "$tmp/nginx.pid")"
     wait_until test ! -e "$tmp/nginx.pid"
