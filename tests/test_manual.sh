@@ -87,4 +87,6 @@ if [ -n "$columns" ]; then
 else
     leave_out 'no process can be looked at here'
 fi
+
+[ "$(wc -l <README)" -le 200 ] || fail 'README has more than 200 lines'
 finish
