@@ -125,7 +125,10 @@ static inline bool keepalive_is_tcp(int family, int type, int protocol)
  */
 void keepalive_apply(const struct keepalive *settings, int fd);
 
-/* An option of SOL_SOCKET whose value is an int; -1 if fd is not a socket. */
+/*
+ * Returns an option of SOL_SOCKET whose value is an int, but never negative, or
+ * the negative error number: -ENOTSOCK if fd is not a socket.
+ */
 int keepalive_socket_option(int fd, int option);
 
 /*

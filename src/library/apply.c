@@ -16,12 +16,12 @@ void keepalive_apply(const struct keepalive *settings, int fd)
 
 int keepalive_socket_option(int fd, int option)
 {
-    int value = -1;
+    int value = 0;
     socklen_t size = sizeof(value);
+    int error = (int)keepalive_socket_call(KEEPALIVE_GETSOCKOPT, fd, SOL_SOCKET,
+                                           option, (long)&value, (long)&size);
 
-    keepalive_socket_call(KEEPALIVE_GETSOCKOPT, fd, SOL_SOCKET, option,
-                          (long)&value, (long)&size);
-    return value;
+    return error == 0 ? value : error;
 }
 
 void keepalive_restore(const struct keepalive *settings, int fd, int level)

@@ -176,14 +176,14 @@ static bool read_settings(struct keepalive *settings,
             keepalive_settings(settings, NULL, bad));
 }
 
-/* Is standard error a socket other than a local one? Then the line would go to
- * a peer, in the middle of a protocol, with a value of the environment in it.
- */
+/* Can standard error be a socket other than a local one? Then the line would go
+ * to a peer, in the middle of a protocol, with a value of the environment in
+ * it. */
 COLD static bool is_remote(void)
 {
     int domain = keepalive_socket_option(STDERR_FILENO, SO_DOMAIN);
 
-    return domain != -1 && domain != AF_UNIX;
+    return domain != -ENOTSOCK && domain != AF_UNIX;
 }
 
 /* A pipe that is full would stop the program. */
