@@ -284,8 +284,8 @@ started="$started $!"
 is_named() { [ "$(ps -o comm= -p "$1")" = "$2" ]; }
 wait_until is_named $! "$name"
 expect 'a name' 'keepalive: no TCP socket' "$("$COMMAND" -p "$name" 2>&1)"
-expect 'a name is not that of -j' "keepalive: -pj: only a number can stand \
-directly behind -p; write -p NAME
+expect 'a name is not that of -j' "keepalive: -pj: only a number may follow \
+-p directly; write -p NAME
 status 125" "$("$COMMAND" -pj "$holder" 2>&1; echo "status $?")"
 expect 'behind --pid= a name can' 'keepalive: no TCP socket' \
     "$("$COMMAND" --pid="$name" 2>&1)"
