@@ -126,12 +126,6 @@ static inline bool keepalive_is_tcp(int family, int type, int protocol)
 void keepalive_apply(const struct keepalive *settings, int fd);
 
 /*
- * Returns an option of SOL_SOCKET whose value is an int, but never negative, or
- * the negative error number: -ENOTSOCK if fd is not a socket.
- */
-int keepalive_socket_option(int fd, int option);
-
-/*
  * Do the settings include this option of setsockopt(2)? Inline, so that other
  * options of the program cost no more than the comparisons.
  */

@@ -14,14 +14,15 @@ void keepalive_apply(const struct keepalive *settings, int fd)
                               (long)&v->value, sizeof(v->value));
 }
 
-int keepalive_socket_option(int fd, int option)
+/* An option of SOL_SOCKET whose value is an int; -1 if it cannot be read. */
+static int socket_option(int fd, int option)
 {
-    int value = 0;
+    int value = -1;
     socklen_t size = sizeof(value);
-    int error = (int)keepalive_socket_call(KEEPALIVE_GETSOCKOPT, fd, SOL_SOCKET,
-                                           option, (long)&value, (long)&size);
 
-    return error == 0 ? value : error;
+    keepalive_socket_call(KEEPALIVE_GETSOCKOPT, fd, SOL_SOCKET, option,
+                          (long)&value, (long)&size);
+    return value;
 }
 
 void keepalive_restore(const struct keepalive *settings, int fd, int level)
@@ -29,8 +30,8 @@ void keepalive_restore(const struct keepalive *settings, int fd, int level)
     /* Only TCP sockets take an option of IPPROTO_TCP, others SO_KEEPALIVE, too.
      * The less is asked, the less a seccomp filter can object to. */
     if (level == IPPROTO_TCP ||
-        keepalive_is_tcp(keepalive_socket_option(fd, SO_DOMAIN),
-                         keepalive_socket_option(fd, SO_TYPE),
-                         keepalive_socket_option(fd, SO_PROTOCOL)))
+        keepalive_is_tcp(socket_option(fd, SO_DOMAIN),
+                         socket_option(fd, SO_TYPE),
+                         socket_option(fd, SO_PROTOCOL)))
         keepalive_apply(settings, fd);
 }

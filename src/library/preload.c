@@ -181,9 +181,13 @@ static bool read_settings(struct keepalive *settings,
  * it. */
 COLD static bool is_remote(void)
 {
-    int domain = keepalive_socket_option(STDERR_FILENO, SO_DOMAIN);
+    int domain = AF_UNSPEC;
+    socklen_t size = sizeof(domain);
 
-    return domain != -ENOTSOCK && domain != AF_UNIX;
+    return keepalive_socket_call(KEEPALIVE_GETSOCKOPT, STDERR_FILENO,
+                                 SOL_SOCKET, SO_DOMAIN, (long)&domain,
+                                 (long)&size) != -ENOTSOCK &&
+           domain != AF_UNIX;
 }
 
 /* A pipe that is full would stop the program. */
