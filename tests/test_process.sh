@@ -385,35 +385,46 @@ time.sleep(1000)' &&
 # script's own, and holds nobody else.
 cat >"$tmp/class.sh" <<'END'
 . tests/common.sh
-place=$2/net_cls group=$place/$group_name holder=
+holder=
 ip link set lo up
-mkdir -p "$place"
-hierarchy() { awk '$1 == "net_cls" { print $2 }' /proc/cgroups; }
-before=$(hierarchy)
-open_groups() { mount -t cgroup -o net_cls none "$place" 2>/dev/null; }
-open_groups || exit 77
+# Two hierarchies, as each process then has two lines of them, net_prio first
+controllers='net_cls net_prio'
+hierarchies() { awk '/^net_(cls|prio)\t/ { print $2 }' /proc/cgroups | xargs; }
+before=$(hierarchies)
+open_groups() {
+    mountpoint -q "$1" || mount -t cgroup -o "${1##*/}" none "$1" 2>/dev/null
+}
 # A hierarchy stays unless its last group is gone when it is unmounted.
 end() {
     kill $holder 2>/dev/null
     wait
     for try in $(seq 100); do
-        mountpoint -q "$place" || open_groups
-        rmdir "$group" 2>/dev/null
-        [ -d "$group" ] && left=yes || left=no
-        umount "$place"
-        [ "$left $(hierarchy)" = "no $before" ] && break
+        for name in $controllers; do
+            open_groups "$place/$name"
+            rmdir "$place/$name/$group_name" 2>/dev/null
+            umount "$place/$name"
+        done
+        [ "$(hierarchies)" = "$before" ] && break
         sleep 0.1
     done
 }
+place=$2
 at_exit=end
-remove_dead_groups "$place"
-mkdir "$group" && echo 0x100001 >"$group/net_cls.classid" || exit 77
-sh -c 'echo $$ >"$0/cgroup.procs" && exec python3 -c "
+for name in $controllers; do
+    mkdir -p "$place/$name"
+    open_groups "$place/$name" || exit 77
+    remove_dead_groups "$place/$name"
+    mkdir "$place/$name/$group_name" || exit 77
+done
+group=$place/net_cls/$group_name
+echo 0x100001 >"$group/net_cls.classid" || exit 77
+sh -c 'echo $$ >"$0/cgroup.procs" && echo $$ >"$1/cgroup.procs" &&
+exec python3 -c "
 import socket, time
 kept = [socket.create_server((\"127.0.0.1\", 7800))]
 kept += [socket.create_connection((\"127.0.0.1\", 7800))]
 print(\"ready\", flush=True)
-time.sleep(600)"' "$group" >"$2/ready" &
+time.sleep(600)"' "$group" "$place/net_prio/$group_name" >"$2/ready" &
 holder=$!
 for try in $(seq 600); do
     grep -q ready "$2/ready" && break
@@ -426,7 +437,7 @@ look() {
 }
 look true "$2"
 look "$1" "$2"
-umount "$place"
+umount "$place/net_cls"
 look "$1" "$2"
 END
 if ! can_unshare -n -m; then

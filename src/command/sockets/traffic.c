@@ -18,15 +18,17 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Keeps of the lines of /proc/PID/cgroup, "ID:CONTROLLERS:PATH", those of
- * net_cls and net_prio. The caller frees them; NULL: they cannot be read. */
+/* The lines of net_cls and net_prio in a file such as /proc/PID/cgroup, which
+ * are "ID:CONTROLLERS:PATH". The caller frees them; NULL: they cannot be read.
+ */
 static char *read_groups(int directory, const char *name)
 {
     char *text = read_below(directory, name);
-    char *end = text;
+    char *kept = text == NULL ? NULL : calloc(1, strlen(text) + 2);
+    char *end = kept;
     char *rest = NULL;
 
-    for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest);
+    for (char *line = kept == NULL ? NULL : strtok_r(text, "\n", &rest);
          line != NULL; line = strtok_r(NULL, "\n", &rest)) {
         const char *path = strchr(line, ':');
 
@@ -36,9 +38,8 @@ static char *read_groups(int directory, const char *name)
              memmem(line, (size_t)(path - line), "net_prio", 8) != NULL))
             end = stpcpy(stpcpy(end, line), "\n");
     }
-    if (end != NULL)
-        *end = '\0';
-    return text;
+    free(text);
+    return kept;
 }
 
 /* Joins the group in such a line, where its hierarchy is mounted. */
