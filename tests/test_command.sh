@@ -400,13 +400,16 @@ loader=$(readelf -lW "$tmp/bin/plain" |
     sed -n 's/.*program interpreter: \(.*\)]/\1/p')
 expect 'the loader as the command' 'it runs' \
     "$("$COMMAND" "$loader" "$tmp/bin/plain" 2>&1)"
-# Why a command does not start: what execvp(3) says of it, and one cause
+# Why a command does not start: what execvp(3) says of it, and two causes
 script missing '#!/no/such/interpreter\n'
 script no-permission '#!/bin/sh\n'
 chmod 644 "$tmp/bin/no-permission"
 expect 'no such interpreter' \
-    "keepalive: $tmp/bin/missing: No such file or directory" \
-    "$("$COMMAND" "$tmp/bin/missing" 2>&1)"
+    "keepalive: $tmp/bin/missing: the interpreter or loader that it needs was \
+not found
+127" "$("$COMMAND" "$tmp/bin/missing" 2>&1; echo $?)"
+expect 'an empty name' "keepalive: '': No such file or directory" \
+    "$("$COMMAND" '' 2>&1)"
 expect 'no permission' \
     "keepalive: $tmp/bin/no-permission: the file has no execute permission" \
     "$("$COMMAND" "$tmp/bin/no-permission" 2>&1)"
@@ -424,7 +427,7 @@ open(sys.argv[2], "wb").write(data)' "$1" "$2"
 }
 other_class "$tmp/bin/plain" "$tmp/bin/other"
 expect 'another class' 1 \
-    "$("$COMMAND" "$tmp/bin/other" 2>&1 | grep -ac '^keepalive: .*32-bit')"
+    "$("$COMMAND" "$tmp/bin/other" 2>&1 | grep -ac '^keepalive: .*another word size')"
 
 # With a library for it in the directory that $LIB stands for there, one entry
 # serves both.
@@ -447,7 +450,7 @@ expect 'a twin, LD_PRELOAD has its path' "$tmp"'/usr/$LIB/libkeepalive.so' \
         sh -c "$entry" 2>/dev/null)"
 expect 'another class, a twin' 0 \
     "$("$tmp/usr/lib64/keepalive" "$tmp/bin/other" 2>&1 |
-        grep -ac '^keepalive: .*32-bit')"
+        grep -ac '^keepalive: .*another word size')"
 
 # More rights than the caller's, and files that cannot be read. Another user
 # need not reach the tree, so the command is one in $tmp.

@@ -124,12 +124,17 @@ static void warn_not_started(const char *name, int error)
 {
     char printable[PRINTABLE];
     struct stat status;
-    bool forbidden = error == EACCES && strchr(name, '/') != NULL &&
-                     stat(name, &status) == 0 && S_ISREG(status.st_mode) &&
-                     (status.st_mode & 0111) == 0;
+    const char *reason = strerror(error);
 
-    warnx("%s: %s", make_printable(printable, name),
-          forbidden ? "the file has no execute permission" : strerror(error));
+    if (strchr(name, '/') != NULL && stat(name, &status) == 0 &&
+        S_ISREG(status.st_mode)) {
+        if (error == EACCES && (status.st_mode & 0111) == 0)
+            reason = "the file has no execute permission";
+        else if (error == ENOENT)
+            reason = "the interpreter or loader that it needs was not found";
+    }
+    warnx("%s: %s", *name == '\0' ? "''" : make_printable(printable, name),
+          reason);
 }
 
 int run_command(const struct request *request)

@@ -137,7 +137,7 @@ static const char *judge_elf(const struct walk *walk, int fd,
     if (walk->off)
         return NULL;
     if (kind != walk->library->kind && kind != walk->library->twin_kind)
-        return "is of another class (32-bit, 64-bit) or machine than the "
+        return "is built for another word size or architecture than the "
                "library";
     if (is_go_program(fd))
         return "is written in Go, which makes its system calls past the "
