@@ -94,7 +94,7 @@ chmod 755 "$tmp/true"
 cp "$tmp/without" "$preload_file"
 mount --bind "$tmp/true" /usr/bin/true
 expect 'a program that does not end' "keepalive: with the library \
-/usr/bin/true ends by signal 9
+/usr/bin/true is killed by signal 9
 125" "$(timeout 60 "$keepalive" --global on 2>&1; echo $?)"
 umount /usr/bin/true
 cmp -s "$preload_file" "$tmp/without" || fail 'a program that does not end'

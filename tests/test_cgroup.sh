@@ -357,7 +357,7 @@ expect 'a directory called self' "nothing is in force in $inner/self
 status 1" "$(cd "$inner" && said --cgroup ./self)"
 if [ ! -e "$mount/cgroup.type" ]; then
     expect 'self, not the whole machine' "keepalive: self: this process is in \
-the root, the whole machine; name the mount if you mean that" \
+the root cgroup, the whole machine; give the mount point if you mean that" \
         "$(inside "$mount" "$COMMAND" --cgroup self 2>&1)"
 fi
 rmdir "$inner/.control" "$inner/self"

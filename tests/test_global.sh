@@ -190,18 +190,18 @@ build tree" "$("$COMMAND" --global on 2>&1)"
 # What would stop the library
 for mode in 600 604 664 646 1666; do
     chmod "$mode" "$library"
-    refused "mode $mode" "$library can"
+    refused "mode $mode" "$library *users"
     chmod 644 "$library"
     put '@A\n'
     chmod "$mode" "$file"
-    refused "mode $mode of the file" "$file can"
+    refused "mode $mode of the file" "$file *users"
     rm "$file"
 done
 chown 65534 "$library"
 refused 'the owner' "$library does not belong to root"
 chown 0 "$library"
 chmod 777 "$tmp/usr"
-refused 'a directory that all may write' "$tmp/usr can be written by others"
+refused 'a directory that all may write' "$tmp/usr can be written by users other"
 chmod 755 "$tmp/usr"
 mv "$tmp/usr/lib/x" "$tmp/usr/lib/real"
 ln -s real "$tmp/usr/lib/x"
@@ -260,9 +260,9 @@ refused 'not a library' "$library: not a library"
 cp "$other" "$library"
 refused 'a library without effect' 'the socket of a program is not kept alive'
 echo '__attribute__((constructor)) void f(void) { __builtin_trap(); }' | build
-refused 'programs are killed' '/true ends by signal'
+refused 'programs are killed' '/true is killed by signal'
 echo 'void nothing(void); void (*f)(void) = nothing;' | build -Wl,-z,now
-refused 'programs do not start' '/true has status 127 and says:'
+refused 'programs do not start' '/true exits with status 127 and prints:'
 su=$(command -v su)
 if [ -u "$su" ]; then
     echo '#include <errno.h>
@@ -270,7 +270,7 @@ if [ -u "$su" ]; then
 #include <unistd.h>
 __attribute__((constructor)) void f(void)
 { if (strcmp(program_invocation_short_name, "su") == 0) _exit(4); }' | build
-    refused 'a set-user-ID program does not start' 'su has status 4'
+    refused 'a set-user-ID program does not start' 'su exits with status 4'
 fi
 echo '#include <stdlib.h>
 #include <unistd.h>
@@ -278,7 +278,7 @@ __attribute__((constructor)) void f(void)
 { if (access("/etc/ld.so.preload", F_OK) == 0) _exit(3); }' |
     build src/library/*.c
 refused 'programs do not start with the file' \
-    '/true has status 3; the entry is removed again'
+    '/true exits with status 3; the entry is removed again'
 
 # `off` does not need the library, and `status` tells what is wrong.
 rm "$library"
@@ -349,7 +349,7 @@ status 0" "$(global on)"
         head -c 60 "$place/libkeepalive.so" >"$tmp/short"
         cp "$tmp/short" "$place/libkeepalive.so"
     done
-    refused 'a 32-bit library that does not load' '/ld-linux.so.2 has status'
+    refused 'a 32-bit library that does not load' '/ld-linux.so.2 exits with status'
     umount /usr/local/bin
 else
     echo 'no 32-bit programs here: left out'
@@ -361,7 +361,7 @@ make -s BUILD="$tmp/build" prefix="$tmp/usr" libdir="${library%/*}" install \
 # Read by root alone: other users' programs are without it.
 put '@A\n'
 chmod 600 "$file"
-refused 'a file that root alone can read' "$file cannot be reached by everybody"
+refused 'a file that root alone can read' "$file is not accessible to all users"
 put '@L\n'
 chmod 600 "$file"
 expect 'on already, for root alone' 'status 125' "$(global on | tail -n 1)"

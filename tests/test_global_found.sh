@@ -82,8 +82,8 @@ for before in '' '\n' '# others' '@A' '@A\n'; do
     chmod o+r "$file"
     hold "undone, $before"
     release 1
-    expect "undone, $before" "keepalive: with the library $true has status 1; \
-the entry is removed again
+    expect "undone, $before" "keepalive: with the library $true exits with status \
+1; the entry is removed again
 status 125" "$(cat "$tmp/on")"
     content "undone, $before" "$before"
     expect "undone, $before: mode" 644 "$(stat -c %a "$file")"
@@ -204,11 +204,11 @@ except OSError as error:
 rm "$file"
 if acl "$library" 2 0 5 2>"$tmp/error"; then
     refused 'a list that denies a user' \
-        "$library cannot be reached by everybody, see getfacl(1)"
+        "$library is not accessible to all users, see getfacl(1)"
     acl "$library" 8 0 5
-    refused 'a list that denies a group' "$library cannot be reached by"
+    refused 'a list that denies a group' "$library is not accessible to"
     acl "$library" 2 5 1
-    refused 'a mask that takes reading away' "$library cannot be reached by"
+    refused 'a mask that takes reading away' "$library is not accessible to"
     acl "$library" 2 4 5
     global on >"$tmp/log"
     expect 'a list that lets a user read' 'status 0' "$(tail -n 1 "$tmp/said")"
@@ -219,7 +219,7 @@ if acl "$library" 2 0 5 2>"$tmp/error"; then
     mv "$library.new" "$library"
     acl "${library%/*}" 2 4 5
     refused 'a list that lets a user read, not search' \
-        "${library%/*} cannot be reached by"
+        "${library%/*} is not accessible to"
     python3 -c 'import os, sys
 os.removexattr(sys.argv[1], "system.posix_acl_access")' "${library%/*}"
     chmod 755 "${library%/*}"

@@ -85,8 +85,8 @@ static bool find_own(const char *mount, char path[PATH_MAX])
     /* Only the root has no such file. */
     snprintf(file, sizeof(file), "%s/cgroup.type", path);
     if (access(file, F_OK) < 0)
-        warnx("self: this process is in the root, the whole machine; name the "
-              "mount if you mean that");
+        warnx("self: this process is in the root cgroup, the whole machine; "
+              "give the mount point if you mean that");
     return access(file, F_OK) == 0;
 }
 

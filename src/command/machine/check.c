@@ -70,12 +70,12 @@ static const char *find_path_fault(const char *name, const struct stat *status)
     /* In a sticky directory only the owner may rename and remove. */
     if ((status->st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
         !(directory && (status->st_mode & S_ISVTX) != 0))
-        return "can be written by others than root";
+        return "can be written by users other than root";
     /* Whoever belongs to the group has its permissions, not those of others. */
     if ((status->st_mode & status->st_mode >> 3 & needed) == 0)
-        return "cannot be reached by everybody";
+        return "is not accessible to all users";
     if (is_denied_by_acl(name, needed))
-        return "cannot be reached by everybody, see getfacl(1)";
+        return "is not accessible to all users, see getfacl(1)";
     return NULL;
 }
 

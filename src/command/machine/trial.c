@@ -138,11 +138,11 @@ static const char *describe_end(const struct program *program, int status,
     if (status == -1)
         return sentence("no program can be started: %s", strerror(errno));
     said[strcspn(said, "\n")] = '\0';
-    return sentence("with the library %s %s %d%s%s%s", program->path,
-                    killed ? "ends by signal" : "has status",
+    return sentence("with the library %s%s %s %d%s%s", program->path,
+                    program->nobody ? ", run by a user other than root," : "",
+                    killed ? "is killed by signal" : "exits with status",
                     killed ? WTERMSIG(status) : WEXITSTATUS(status),
-                    program->nobody ? " for another user than root" : "",
-                    said[0] != '\0' ? " and says: " : "",
+                    said[0] != '\0' ? " and prints: " : "",
                     make_printable(printable, said));
 }
 
@@ -257,7 +257,7 @@ static bool run_probe(const char *preload, bool nobody, struct found *found,
 static const char *try_probe(const struct library *library, const char *preload,
                              bool nobody)
 {
-    const char *whose = nobody ? " of another user than root" : "";
+    const char *whose = nobody ? " of a user other than root" : "";
     struct found found;
     char said[SAID];
     int status;
