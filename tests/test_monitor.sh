@@ -102,7 +102,9 @@ plugin 'KEEPALIVE WARNING - 3 of 7 connections lack what is asked | missing=3;0;
 answer 0 '0 of 0 connections are not kept alive'
 plugin 'KEEPALIVE OK - 0 of 0 connections are not kept alive | missing=0;0;;0;0 0'
 use "$tmp/no-such-command"
-plugin 'KEEPALIVE UNKNOWN - status 127 3'
+expect 'check_keepalive without the command: what it lacks' 1 \
+    "$(sh "$tmp/check_keepalive" 2>&1 |
+        grep -c '^KEEPALIVE UNKNOWN - .*no-such-command')"
 textfile 'keepalive_status 127'
 sh "$tmp/keepalive_textfile" /proc/no/file 2>/dev/null &&
     fail 'textfile: a file that cannot be written'
