@@ -262,8 +262,8 @@ first=$(grep 'bpf(' "$tmp/trace" | grep -n -m 1 BPF_PROG_LOAD | cut -d : -f 1)
 expect 'the log of the verifier' 1 "$(KEEPALIVE_VERIFIER=1 \
     refused "bpf:error=EINVAL:when=$first" | grep -c '^processed [0-9]* insns')"
 expect 'a kernel that does not set the options' "keepalive: $inner: a \
-connection that was tried there has no keepalive; this needs Linux 6.1, or 5.9 \
-with --force; nothing was changed
+test connection there has no keepalive; this needs Linux 6.1, or 5.9 with \
+--force; nothing was changed
 status 125" "$(refused getsockopt:retval=0)"
 expect 'no connection can be tried' "keepalive: $inner: no connection could be \
 tried there: Address already in use; nothing was changed

@@ -178,18 +178,18 @@ static bool check_finding(const char *path, const struct finding *finding,
         if (value == NO_VALUE || got == value)
             continue;
         if (exempt)
-            warnx("%s: a connection that was tried there has keepalive on, "
-                  "perhaps by --force, or by keepalive 1.1, for a cgroup "
-                  "above; nothing was changed",
-                  printable);
-        else if (row == KEEPALIVE_SWITCH)
             warnx(
-                "%s: a connection that was tried there has no keepalive; this "
-                "needs Linux 6.1, or 5.9 with --force; nothing was changed",
+                "%s: a test connection there still has keepalive on, perhaps "
+                "because a cgroup above has --force, or values that keepalive "
+                "1.1 set; nothing was changed",
                 printable);
+        else if (row == KEEPALIVE_SWITCH)
+            warnx("%s: a test connection there has no keepalive; this needs "
+                  "Linux 6.1, or 5.9 with --force; nothing was changed",
+                  printable);
         else
-            warnx("%s: a connection that was tried there has %s=%d, perhaps by "
-                  "--force for a cgroup above; nothing was changed",
+            warnx("%s: a test connection there has %s=%d, perhaps because a "
+                  "cgroup above has --force; nothing was changed",
                   printable, keepalive_options[row].variable,
                   got / keepalive_options[row].scale);
         return false;
