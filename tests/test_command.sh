@@ -237,7 +237,7 @@ script of-env-shell '#!/usr/bin/env sh\necho it runs'
 script of-env-unknown '#!/usr/bin/env -S -uA static'
 # Commands that run others: some clean the environment on the way, and some have
 # a different program run it. Each is a stand-in of its name.
-for name in sudo doas pkexec run0 su runuser setpriv systemd-run systemctl \
+for name in sudo doas pkexec su runuser setpriv systemd-run systemctl \
     supervisorctl postfix docker podman nerdctl snap flatpak tmux screen; do
     cp "$tmp/bin/plain" "$tmp/bin/$name"
 done
@@ -245,6 +245,7 @@ script service '#!/bin/sh\necho it runs'
 script invoke-rc.d '#!/bin/sh\necho it runs'
 script pg_ctlcluster '#!/usr/bin/env sh\necho it runs'
 ln -s snap "$tmp/bin/application"
+ln -s systemd-run "$tmp/bin/run0"
 # A server of tmux, as far as can be seen
 unset TMUX STY
 export TMUX_TMPDIR="$tmp/tmux"
@@ -369,6 +370,8 @@ in.its.window tmux
 in.its.window tmux -L default new plain
 in.its.window tmux -S $socket ls
 - tmux -L other new plain
+- tmux -Lother new plain
+- tmux -f $tmp/note -L other new plain
 - screen
 - screen vi -r
 static screen -S name static
@@ -379,6 +382,22 @@ server() {
 }
 expect 'tmux: no server' 0 "$(TMUX_TMPDIR=$tmp server tmux)"
 expect 'tmux: its window' 1 "$(TMUX_TMPDIR=$tmp TMUX=$socket,1,0 server tmux)"
+# One that accepts nothing, and whose queue is full, is not waited for.
+mkdir -p "$tmp/full/tmux-$(id -u)"
+expect 'tmux: a server that hangs' 1 "$(python3 -c 'import socket, subprocess, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(0)
+clients = []
+try:
+    while True:
+        clients.append(socket.socket(socket.AF_UNIX))
+        clients[-1].setblocking(False)
+        clients[-1].connect(sys.argv[1])
+except BlockingIOError:
+    subprocess.run(sys.argv[2:], timeout=60)' "$tmp/full/tmux-$(id -u)/default" \
+    env TMUX_TMPDIR="$tmp/full" "$COMMAND" tmux 2>&1 |
+    grep -c 'server that runs already')"
 expect 'screen: its window' 1 "$(STY=1.pts server screen)"
 expect "a program of one's own" 'it runs' \
     "$(cd "$tmp" && "$COMMAND" bin/service 2>&1)"

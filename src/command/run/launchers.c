@@ -6,6 +6,7 @@
 
 #include "text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,22 +148,26 @@ static const struct launcher launchers[] = {
     {"nerdctl", CONTAINER},
     {"snap", SANDBOX},
     {"flatpak", SANDBOX},
-    {"tmux", SERVER, .operands = NO_COMMAND},
+    {"tmux", SERVER, .operands = NO_COMMAND, .options = "c: f: L: S: T:"},
     {"screen", SERVER, .options = "c: e: h: p: s: S: t: T: r! R! x! X!"},
 };
 
 const struct launcher *find_launcher(const char *word, const char *path)
 {
     const struct launcher *found = NULL;
-    char byte; /* the files in /snap/bin are links */
+    bool named = false; /* its own name counts for more than a link's target */
+    char byte;          /* the files in /snap/bin are links */
     char *target = readlink(path, &byte, 1) < 0 ? NULL : realpath(path, NULL);
 
-    for (size_t i = 0; i < sizeof(launchers) / sizeof(*launchers); i++)
-        if ((is_named(path, launchers[i].name) ||
+    for (size_t i = 0; i < sizeof(launchers) / sizeof(*launchers) && !named;
+         i++) {
+        named = is_named(path, launchers[i].name);
+        if ((named ||
              (target != NULL && is_named(target, launchers[i].name))) &&
             (launchers[i].deed == NULL || word[0] == '/' ||
              strchr(word, '/') == NULL))
             found = &launchers[i];
+    }
     free(target);
     return found;
 }
@@ -228,12 +233,17 @@ static struct option_word read_option(const struct launcher *launcher,
     return option;
 }
 
-/* The argument of an option that a command has first; NULL without it. */
-static const char *find_argument(char *const *command, const char *option)
+/* The argument of an option that a launcher has first; NULL without it. */
+static const char *find_argument(const struct launcher *launcher,
+                                 char *const *command, char letter)
 {
-    for (command++; *command != NULL && **command == '-'; command++)
-        if (strcmp(*command, option) == 0)
-            return command[1];
+    for (command++; *command != NULL && **command == '-';) {
+        struct option_word option = read_option(launcher, command);
+
+        if (option.letter == letter)
+            return option.value;
+        command += option.words;
+    }
     return NULL;
 }
 
@@ -244,8 +254,8 @@ static const char *find_argument(char *const *command, const char *option)
 static bool has_server(const struct launcher *launcher, char *const *command)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const char *name = find_argument(command, "-L");
-    const char *path = find_argument(command, "-S");
+    const char *name = find_argument(launcher, command, 'L');
+    const char *path = find_argument(launcher, command, 'S');
     const char *directory = getenv("TMUX_TMPDIR");
     bool served;
     int fd;
@@ -261,9 +271,11 @@ static bool has_server(const struct launcher *launcher, char *const *command)
         snprintf(address.sun_path, sizeof(address.sun_path), "%s/tmux-%u/%s",
                  directory == NULL ? "/tmp" : directory, (unsigned)geteuid(),
                  name == NULL ? "default" : name);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    served = fd >= 0 && connect(fd, (const struct sockaddr *)&address,
-                                sizeof(address)) == 0;
+    /* EAGAIN: somebody listens, but may never accept. */
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    served = fd >= 0 && (connect(fd, (const struct sockaddr *)&address,
+                                 sizeof(address)) == 0 ||
+                         errno == EAGAIN);
     if (fd >= 0)
         close(fd);
     return served;
