@@ -17,7 +17,7 @@
 static bool list_own(const char *path, int kind, struct list *list)
 {
     int cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool done = list_programs(cgroup, kind, false, list);
+    bool done = cgroup >= 0 && list_programs(cgroup, kind, false, list);
     int error = errno;
 
     close(cgroup);
