@@ -308,6 +308,10 @@ refuses '64 programs' "$outer" \
 for _ in $(seq 64); do "$tmp/attach" detach setter "$outer"; done
 expect 'what was there is there' '111' "$("$COMMAND" --cgroup "$inner" |
     awk 'NR == 2 { print $2 }')"
+expect 'a cgroup that is removed while it is shown' "keepalive: $inner: the \
+cgroup was removed meanwhile" "$(strace -o "$tmp/trace" -P "$inner" \
+    -e trace=openat -e inject=openat:error=ENOENT:when=2 "$COMMAND" \
+    --cgroup "$inner" 2>&1)"
 put --off --cgroup "$inner"
 # Its directory is open, but the cgroup is gone when it is its turn.
 mkfifo "$tmp/turn"

@@ -261,6 +261,18 @@ expect 'no exemption from it' 125 \
     "$(said --off --force --cgroup "$inner" | sed -n 's/^status //p')"
 drop "$cgroup"
 
+# Programs of two runs that did not wait for each other, in containers for
+# example: one of them would be replaced, and the other might have force.
+"$tmp/attach" record 2 "$cgroup"
+"$tmp/attach" record 2 "$cgroup"
+expect 'programs of two runs' "$head
+on 222 - - - $cgroup
+keepalive: $cgroup: programs of several runs are attached, which did not wait \
+for one another; use --off, and set the values again
+status 2" "$(said -t 222 --cgroup "$cgroup")"
+expect 'both are removed' "status 0 $others" \
+    "$(said --off --cgroup "$cgroup") $(attached)"
+
 # One of two programs is missing, whoever removed it.
 put -f -t 222 --cgroup "$cgroup"
 "$tmp/attach" detach guard "$cgroup"

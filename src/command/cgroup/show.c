@@ -174,6 +174,18 @@ static bool check_layer(const struct layer *layer)
     return half;
 }
 
+/* Is this not the first layer of its cgroup? Those above the mount have no
+ * path, and may be of several. */
+static bool is_second(const struct layers *layers, int i)
+{
+    const char *path = layers->list[i].path;
+    int first = 0;
+
+    while (strcmp(layers->list[first].path, path) != 0)
+        first++;
+    return first < i && path[0] == '/';
+}
+
 int show_layers(const char *path, const struct layers *layers, bool json,
                 bool quiet)
 {
@@ -189,8 +201,14 @@ int show_layers(const char *path, const struct layers *layers, bool json,
         printf("nothing is in force in %s\n", make_printable(printable, path));
     fflush(stdout);
     for (int i = 0; i < layers->count; i++)
-        if (check_layer(&layers->list[i]))
+        if (is_second(layers, i)) {
+            warnx("%s: programs of several runs are attached, which did not "
+                  "wait for one another; use --off, and set the values again",
+                  make_printable(printable, layers->list[i].path));
             status = CGROUP_HALF;
+        } else if (check_layer(&layers->list[i])) {
+            status = CGROUP_HALF;
+        }
     return status;
 }
 

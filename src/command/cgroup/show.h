@@ -11,8 +11,8 @@
 
 enum {
     CGROUP_OFF = 1, /* nothing is in force */
-    /* One of two programs is missing; or what was there is removed, but what a
-     * cgroup above has is in force. */
+    /* One of two programs is missing, or there are those of several runs; or
+     * what was there is removed, but what a cgroup above has is in force. */
     CGROUP_HALF = 2,
 };
 
