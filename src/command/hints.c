@@ -32,7 +32,7 @@ unsigned hint_at_values(const int given[KEEPALIVE_OPTIONS],
     if ((said & HINT_TIMEOUT) == 0 && timeout > 0 &&
         (idle_given || interval_given ||
          given[KEEPALIVE_TIMEOUT] != NO_VALUE) &&
-        timeout <= (idle + interval) * scale) {
+        timeout <= ((long long)idle + interval) * scale) {
         warnx("one lost probe ends an idle connection: the timeout, %.*f s, is "
               "not above idle time plus interval, %d + %d s (-u, %s)",
               timeout % scale == 0 ? 0 : 3, (double)timeout / scale, idle,

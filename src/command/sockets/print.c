@@ -52,7 +52,8 @@ static void write_next(char text[CELL], const struct socket_row *row, bool json)
     if (row->next == NO_VALUE)
         snprintf(text, CELL, "%s", json ? "null" : "-");
     else /* tenths */
-        snprintf(text, CELL, "%d.%d", row->next / 1000, row->next / 100 % 10);
+        snprintf(text, CELL, "%lld.%lld", row->next / 1000,
+                 row->next / 100 % 10);
 }
 
 static void write_heads(FILE *out)

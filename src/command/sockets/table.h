@@ -54,7 +54,7 @@ struct socket_row {
     union address remote; /* none: not connected */
     int before[KEEPALIVE_OPTIONS];
     int after[KEEPALIVE_OPTIONS];
-    int next; /* milliseconds to the next probe, or NO_VALUE */
+    long long next; /* milliseconds to the next probe, or NO_VALUE */
 };
 
 /* An option that sockets did not take, for one reason; the first of them. */

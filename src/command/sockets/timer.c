@@ -142,15 +142,15 @@ static bool find_socket(const struct socket_row *row, int socket,
     return found;
 }
 
-int find_next_probe(const struct socket_row *row, int socket,
-                    const struct tcp_info *info)
+long long find_next_probe(const struct socket_row *row, int socket,
+                          const struct tcp_info *info)
 {
     struct inet_diag_msg answer;
     unsigned silent = info->tcpi_last_ack_recv < info->tcpi_last_data_recv
                           ? info->tcpi_last_ack_recv
                           : info->tcpi_last_data_recv;
-    long idle = row->after[KEEPALIVE_IDLE] * 1000L - (long)silent;
-    long timer;
+    long long idle = row->after[KEEPALIVE_IDLE] * 1000LL - silent;
+    long long timer;
 
     if (info->tcpi_unacked > 0 || info->tcpi_notsent_bytes > 0 ||
         info->tcpi_probes > 0 || !find_socket(row, socket, &answer) ||
@@ -159,5 +159,5 @@ int find_next_probe(const struct socket_row *row, int socket,
     timer = (int)answer.idiag_expires;
     if (timer < idle)
         timer = idle;
-    return timer < 0 ? 0 : (int)timer;
+    return timer < 0 ? 0 : timer;
 }

@@ -17,7 +17,7 @@
  * no such timer runs, because data is unacknowledged or unsent, a probe is
  * unanswered, or the network of the socket cannot be entered.
  */
-int find_next_probe(const struct socket_row *row, int socket,
-                    const struct tcp_info *info);
+long long find_next_probe(const struct socket_row *row, int socket,
+                          const struct tcp_info *info);
 
 #endif
