@@ -38,6 +38,8 @@ for fd in range(3, 20):
         os.close(fd)
     except OSError:
         pass
+# Names the same inode as 26, on a lower descriptor, but is not the socket
+os.open("/proc/self/fd/26", os.O_PATH)
 print("ready", flush=True)
 time.sleep(1000)
 END

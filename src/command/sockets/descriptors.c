@@ -167,7 +167,9 @@ static void fetch(struct look *look, int pidfd, int fd, ino_t link)
     }
     if (socket < 0 || fstat(socket, &status) < 0 || status.st_ino != link)
         look->moved = true;
-    if (S_ISSOCK(status.st_mode) && !is_known(look, status.st_ino, fd)) {
+    /* One of O_PATH stands for the inode alone, and has no options. */
+    if (S_ISSOCK(status.st_mode) && (fcntl(socket, F_GETFL) & O_PATH) == 0 &&
+        !is_known(look, status.st_ino, fd)) {
         row.fd = row.last_fd = fd;
         row.inode = status.st_ino;
         add_socket(look->table, &row, socket);
