@@ -79,53 +79,60 @@ static const char *find_path_fault(const char *name, const struct stat *status)
     return NULL;
 }
 
-/* Checks a path and all directories above it. */
-static const char *check_path(char path[PATH_MAX])
+/*
+ * Checks a path, below the directory if it is relative, all directories above
+ * it, and in the same way what each link leads to: whoever owns one link of a
+ * chain decides where it ends.
+ */
+static const char *check_owner(const char *directory, const char *name)
 {
-    for (;;) {
-        const char *name = path[0] != '\0' ? path : "/";
-        char *slash = strrchr(path, '/');
-        const char *fault;
-        struct stat status;
+    bool relative = name[0] != '/';
+    char path[PATH_MAX];
+    char target[PATH_MAX];
+    struct stat status;
+    ssize_t length;
 
-        if (lstat(name, &status) < 0)
-            return sentence("%s: %s", name, strerror(errno));
-        fault = find_path_fault(name, &status);
+    if (snprintf(path, sizeof(path), "%s%s%s", relative ? directory : "",
+                 relative ? "/" : "", name) >= PATH_MAX)
+        return sentence("%s: %s", name, strerror(ENAMETOOLONG));
+    /* Not so where links lead in a circle. */
+    if (stat(path, &status) < 0)
+        return sentence("%s: %s", path, strerror(errno));
+    for (;;) {
+        const char *here = path[0] != '\0' ? path : "/";
+        char *slash = strrchr(path, '/');
+        const char *fault = lstat(here, &status) < 0
+                                ? strerror(errno)
+                                : find_path_fault(here, &status);
+
         if (fault != NULL)
-            return sentence("%s %s", name, fault);
+            return sentence("%s %s", here, fault);
         if (slash == NULL)
             return NULL;
+        length = readlink(path, target, sizeof(target) - 1);
         *slash = '\0';
+        if (length > 0) {
+            target[length] = '\0';
+            fault = check_owner(path, target);
+            if (fault != NULL)
+                return fault;
+        }
     }
-}
-
-/* Checks the path as it is written, and the one that its links lead to. */
-static const char *check_owner(const char *name)
-{
-    char written[PATH_MAX];
-    char path[PATH_MAX];
-    const char *reason;
-
-    snprintf(written, sizeof(written), "%s", name);
-    if (realpath(name, path) == NULL)
-        return sentence("%s: %s", name, strerror(errno));
-    reason = check_path(written);
-    return reason != NULL ? reason : check_path(path);
 }
 
 static const char *check_owners(const struct machine *machine)
 {
-    const char *reason = check_owner(machine->library.path);
+    const char *reason = check_owner("", machine->library.path);
 
     return reason != NULL || machine->library.twin[0] == '\0'
                ? reason
-               : check_owner(machine->library.twin);
+               : check_owner("", machine->library.twin);
 }
 
 /* Programs of users who cannot read it start without the library. */
 static const char *check_preload_file(const struct machine *machine)
 {
-    return machine->file.there ? check_owner(PRELOAD_FILE) : NULL;
+    return machine->file.there ? check_owner("", PRELOAD_FILE) : NULL;
 }
 
 /* Another copy of the library, or an entry that cannot be loaded: then every
