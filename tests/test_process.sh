@@ -323,6 +323,10 @@ text = sys.stdin.buffer.read()
 name = json.loads(text)[0]["name"]
 assert name.replace("\x9b", "\\u009b").replace("\"", "\\\"").encode() in text
 sys.stdout.buffer.write(name.replace("\x9b", "\\u009b").encode())')"
+expect 'such a name is as wide as its characters' True \
+    "$("$COMMAND" -p "$pid" | python3 -c 'import sys
+head, row = sys.stdin.buffer.read().decode().splitlines()
+print(head.index("local") == row.index("0.0.0.0"))')"
 named ''
 expect 'no name' - "$("$COMMAND" -p "$pid" | columns '*' name)"
 expect 'an operand twice' "6 0" "$("$COMMAND" -p "$holder" "$pid" "$holder" |

@@ -79,7 +79,7 @@ static void write_row(FILE *out, const struct socket_row *row)
         fprintf(out, "+%d", row->others);
     make_printable(printable, row->name[0] != '\0' ? row->name : "-");
     for (char *c = printable; *c != '\0'; c++)
-        if (*c == ' ') /* a blank would be a column more */
+        if (*c == ' ') /* a blank would begin another column */
             *c = '_';
     write_address(text, &row->local);
     fprintf(out, "\t%s\t%d\t%s\t", printable, row->fd, text);
@@ -107,25 +107,22 @@ static void print_aligned(const char *text)
     int widths[COLUMNS] = {0};
     int column = 0;
 
-    for (const char *cell = text; *cell != '\0';) {
-        int length = (int)strcspn(cell, "\t\n");
+    for (int pass = 0; pass < 2; pass++)
+        for (const char *cell = text; *cell != '\0';) {
+            int length = (int)strcspn(cell, "\t\n");
+            bool last = cell[length] == '\n';
+            int width = 0;
 
-        if (widths[column] < length)
-            widths[column] = length;
-        column = cell[length] == '\t' ? column + 1 : 0;
-        cell += length + 1;
-    }
-    for (const char *cell = text; *cell != '\0';) {
-        int length = (int)strcspn(cell, "\t\n");
-
-        fwrite(cell, 1, (size_t)length, stdout);
-        if (cell[length] == '\t')
-            printf("%*s", widths[column++] - length + 2, "");
-        else
-            putchar('\n');
-        column = cell[length] == '\t' ? column : 0;
-        cell += length + 1;
-    }
+            for (int i = 0; i < length; i++) /* characters of UTF-8 */
+                width += ((unsigned char)cell[i] & 0xc0) != 0x80;
+            if (widths[column] < width)
+                widths[column] = width;
+            if (pass == 1)
+                printf("%.*s%*s", length, cell,
+                       last ? 0 : widths[column] - width + 2, last ? "\n" : "");
+            column = last ? 0 : column + 1;
+            cell += length + 1;
+        }
 }
 
 static void print_table(const struct socket_table *table)
