@@ -17,11 +17,16 @@ int read_option(int fd, int level, int option)
     return getsockopt(fd, level, option, &value, &size) == 0 ? value : NO_VALUE;
 }
 
+int read_value(int fd, int row)
+{
+    return read_option(fd, keepalive_options[row].level,
+                       keepalive_options[row].option);
+}
+
 void read_values(int fd, int values[KEEPALIVE_OPTIONS])
 {
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        values[i] = read_option(fd, keepalive_options[i].level,
-                                keepalive_options[i].option);
+        values[i] = read_value(fd, i);
 }
 
 int set_value(int fd, int row, int value)

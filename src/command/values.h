@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { NO_VALUE = -1 }; /* the kernel tells none, or none is wanted */
+enum { NO_VALUE = -1 }; /* the kernel reports none, or none is wanted */
 
 /* What the flags ask for. */
 struct wanted {
@@ -28,11 +28,12 @@ static inline bool is_wanted(const struct wanted *wanted)
     return wanted->values[KEEPALIVE_SWITCH] != NO_VALUE;
 }
 
-/* Reads each option of a socket; NO_VALUE for one that it does not have. */
-void read_values(int fd, int values[KEEPALIVE_OPTIONS]);
-
 /* An option of a socket, by getsockopt(2); NO_VALUE if it does not have it. */
 int read_option(int fd, int level, int option);
+
+/* The same, by its row, and of all rows. */
+int read_value(int fd, int row);
+void read_values(int fd, int values[KEEPALIVE_OPTIONS]);
 
 /*
  * Sets one option of a socket. Returns 0, or the error as a negative number.

@@ -23,29 +23,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Can so many files be opened at a time? */
-static bool can_open(int count)
-{
-    int fd = open("/", O_PATH | O_CLOEXEC);
-    bool can = fd >= 0 && (count == 1 || can_open(count - 1));
-
-    if (fd >= 0)
-        close(fd);
-    return can;
-}
-
 /* With no descriptor left a process would look like one that is not there. */
 static void need_descriptors(void)
 {
     enum { NEEDED = 12 };
     struct rlimit limit;
+    int opened[NEEDED];
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    if (!can_open(NEEDED))
-        err(STATUS_FAILED, "%d descriptors are needed (ulimit -n)", NEEDED);
+    for (int i = 0; i < NEEDED; i++) {
+        opened[i] = open("/", O_PATH | O_CLOEXEC);
+        if (opened[i] < 0)
+            err(STATUS_FAILED, "%d descriptors are needed (ulimit -n)", NEEDED);
+    }
+    for (int i = 0; i < NEEDED; i++)
+        close(opened[i]);
 }
 
 /* In a /proc of another pid namespace a number is another process. */
@@ -133,21 +128,20 @@ static void print_missing(const struct socket_table *table)
 {
     const struct socket_request *request = table->request;
     bool one = table->missing == 1;
+    const char *words = request->dry_run
+                            ? one ? "lacks what is asked" : "lack what is asked"
+                            : "lacked what is asked";
+    char late[80] = "";
 
-    if (!is_wanted(&request->wanted) && table->late > 0)
-        warnx("%zu of %zu connections %s not kept alive; %zu more %s a first "
-              "probe later than an hour",
-              table->missing, table->connections, one ? "is" : "are",
-              table->late, table->late == 1 ? "has" : "have");
-    else if (!is_wanted(&request->wanted))
-        warnx("%zu of %zu connections %s not kept alive", table->missing,
-              table->connections, one ? "is" : "are");
-    else if (request->dry_run)
-        warnx("%zu of %zu connections %s what is asked", table->missing,
-              table->connections, one ? "lacks" : "lack");
-    else
-        warnx("%zu of %zu connections lacked what is asked", table->missing,
-              table->connections);
+    if (!is_wanted(&request->wanted)) {
+        words = one ? "is not kept alive" : "are not kept alive";
+        if (table->late > 0)
+            snprintf(late, sizeof(late),
+                     "; %zu more %s a first probe later than an hour",
+                     table->late, table->late == 1 ? "has" : "have");
+    }
+    warnx("%zu of %zu connections %s%s", table->missing, table->connections,
+          words, late);
 }
 
 static void print_summary(const struct socket_table *table)

@@ -19,8 +19,8 @@ enum {
     HOUR = 3600,
 };
 
-/* Reads the addresses; the remote one only of a connection. False if it has no
- * local one, of IPv4 or IPv6. */
+/* Reads the addresses; the remote one only of a connection. False if the local
+ * one is not of IPv4 or IPv6. */
 static bool read_addresses(struct socket_row *row, int socket)
 {
     socklen_t size = sizeof(row->local);
@@ -46,8 +46,8 @@ static bool is_loopback(const union address *address)
            (IN6_IS_ADDR_V4MAPPED(inet6) && inet6->s6_addr[12] == 127);
 }
 
-/* Has the socket a value that is off, or above the one that is wanted? A
- * timeout of 0 is none. */
+/* Is a value of the socket off, or above the one that is wanted? A timeout of 0
+ * is none. */
 static bool lacks(const struct socket_row *row, int option, int wanted)
 {
     int value = row->before[option];
@@ -69,12 +69,6 @@ static bool lacks_any(const struct socket_row *row, const struct wanted *wanted)
     return false;
 }
 
-static void read_row_option(struct socket_row *row, int socket, int option)
-{
-    row->before[option] = read_option(socket, keepalive_options[option].level,
-                                      keepalive_options[option].option);
-}
-
 /* Counts a connection, and whether it is one that --missing asks for; reads no
  * more of the others than that takes. */
 static bool is_missing(struct socket_table *table, struct socket_row *row,
@@ -86,12 +80,11 @@ static bool is_missing(struct socket_table *table, struct socket_row *row,
     if (row->remote.any.sa_family == AF_UNSPEC ||
         (is_loopback(&row->local) && is_loopback(&row->remote)))
         return false;
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
-        row->before[i] = NO_VALUE;
-        if (i == KEEPALIVE_SWITCH || i == KEEPALIVE_IDLE ||
-            wanted->values[i] != NO_VALUE)
-            read_row_option(row, socket, i);
-    }
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        row->before[i] = i == KEEPALIVE_SWITCH || i == KEEPALIVE_IDLE ||
+                                 wanted->values[i] != NO_VALUE
+                             ? read_value(socket, i)
+                             : NO_VALUE;
     missing = lacks_any(row, wanted);
     table->connections++;
     table->missing += missing;

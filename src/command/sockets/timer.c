@@ -31,11 +31,21 @@ struct question {
     struct inet_diag_req_v2 body;
 };
 
+/* Writes an address and its port, as the kernel has them. */
+static void write_end(__be16 *port, __be32 host[4], const union address *end)
+{
+    bool inet = end->any.sa_family == AF_INET;
+
+    *port = inet ? end->inet.sin_port : end->inet6.sin6_port;
+    if (inet)
+        host[0] = end->inet.sin_addr.s_addr;
+    else
+        memcpy(host, &end->inet6.sin6_addr, sizeof(end->inet6.sin6_addr));
+}
+
 static void write_question(struct question *question,
                            const struct socket_row *row)
 {
-    struct inet_diag_sockid *id = &question->body.id;
-
     *question = (struct question){
         .header = {.nlmsg_len = sizeof(*question),
                    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
@@ -45,21 +55,10 @@ static void write_question(struct question *question,
                  .idiag_states = ~0u,
                  .id.idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}},
     };
-    if (row->local.any.sa_family == AF_INET) {
-        id->idiag_sport = row->local.inet.sin_port;
-        id->idiag_dport = row->remote.inet.sin_port;
-        memcpy(id->idiag_src, &row->local.inet.sin_addr,
-               sizeof(row->local.inet.sin_addr));
-        memcpy(id->idiag_dst, &row->remote.inet.sin_addr,
-               sizeof(row->remote.inet.sin_addr));
-    } else {
-        id->idiag_sport = row->local.inet6.sin6_port;
-        id->idiag_dport = row->remote.inet6.sin6_port;
-        memcpy(id->idiag_src, &row->local.inet6.sin6_addr,
-               sizeof(id->idiag_src));
-        memcpy(id->idiag_dst, &row->remote.inet6.sin6_addr,
-               sizeof(id->idiag_dst));
-    }
+    write_end(&question->body.id.idiag_sport, question->body.id.idiag_src,
+              &row->local);
+    write_end(&question->body.id.idiag_dport, question->body.id.idiag_dst,
+              &row->remote);
 }
 
 /* Asks in one network. The inode tells whether the answer is about this socket,
