@@ -285,7 +285,7 @@ static const struct report_case {
      "libkeepalive: KEEPALIVE: 'skip' is not on, off or force; using on\n"
      "libkeepalive: KEEPIDLE: ' 60' is not " SECONDS "32767" SYSTEM
      "libkeepalive: KEEPTIMEOUT: '2147484' is not " NUMBER
-     "0 to 2147483" SYSTEM},
+     "0 to 2147483 (5m is 300); using none\n"},
     /* none, and no word about it */
     {{{[KEEPALIVE_IDLE] = "222", [KEEPALIVE_TIMEOUT] = "0"}},
      {{[KEEPALIVE_IDLE] = "222"}},

@@ -297,6 +297,9 @@ static const struct complaint_case {
     {KEEPALIVE_COUNT, "-1",
      "libkeepalive: KEEPCNT: '-1' is not a whole number of probes from 1 to "
      "127; using the system's value\n"},
+    {KEEPALIVE_TIMEOUT, "x",
+     "libkeepalive: KEEPTIMEOUT: 'x' is not a whole number of seconds from 0 "
+     "to 2147483 (5m is 300); using none\n"},
     {KEEPALIVE_SWITCH, "maybe",
      "libkeepalive: KEEPALIVE: 'maybe' is not on, off or force; using on\n"},
     {KEEPALIVE_SWITCH, "\033[2Ja\tb\r\n\177\200\377c ~",

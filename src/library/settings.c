@@ -244,7 +244,8 @@ __attribute__((cold)) size_t keepalive_complaint(char line[KEEPALIVE_COMPLAINT],
 
     end = put(put(end, keepalive_options[row].variable), ": ");
     end = put(put_refusal(end, row, text),
-              row == KEEPALIVE_SWITCH ? "; using on\n"
-                                      : "; using the system's value\n");
+              row == KEEPALIVE_SWITCH    ? "; using on\n"
+              : row == KEEPALIVE_TIMEOUT ? "; using none\n"
+                                         : "; using the system's value\n");
     return (size_t)(end - line);
 }
