@@ -169,24 +169,43 @@ static int read_map(uint32_t id, struct settings *settings)
     return result;
 }
 
+/* Opens a program and gets its info; -1, with errno. */
+static int open_program(uint32_t id, struct bpf_prog_info *info)
+{
+    union bpf_attr by_id = {.prog_id = id};
+    int program = bpf(BPF_PROG_GET_FD_BY_ID, &by_id, UP_TO(prog_id));
+
+    if (program < 0 || get_info(program, info, sizeof(*info)))
+        return program;
+    close(program);
+    return -1;
+}
+
 int open_ours(uint32_t id, struct settings *settings)
 {
     uint32_t map = 0;
     struct bpf_prog_info info = {.nr_map_ids = 1, .map_ids = address(&map)};
-    union bpf_attr by_id = {.prog_id = id};
-    int program = bpf(BPF_PROG_GET_FD_BY_ID, &by_id, UP_TO(prog_id));
-    int result = FAILED;
+    int program = open_program(id, &info);
+    int result = ABSENT;
 
     if (program < 0) /* gone meanwhile? */
         return errno == ENOENT ? ABSENT : FAILED;
-    if (get_info(program, &info, sizeof(info)))
-        result = strcmp(info.name, NAME) == 0 && info.nr_map_ids == 1
-                     ? read_map(map, settings)
-                     : ABSENT;
+    if (strcmp(info.name, NAME) == 0 && info.nr_map_ids == 1)
+        result = read_map(map, settings);
     if (result == 0)
         return program;
     close(program);
     return result;
+}
+
+void name_program(uint32_t id, char name[PROGRAM_NAME])
+{
+    struct bpf_prog_info info = {.id = id};
+    int program = open_program(id, &info);
+
+    memcpy(name, info.name, PROGRAM_NAME);
+    if (program >= 0)
+        close(program);
 }
 
 bool list_programs(int cgroup, int kind, bool effective, struct list *list)
@@ -203,20 +222,6 @@ bool list_programs(int cgroup, int kind, bool effective, struct list *list)
     list->count = attributes.query.prog_cnt;
     list->attach_flags = attributes.query.attach_flags;
     return true;
-}
-
-/* Opens ours that is attached to the cgroup itself; as open_ours(). */
-static int find_ours(int cgroup, int kind)
-{
-    struct settings settings;
-    struct list list = {.count = 0};
-    int program = ABSENT;
-
-    if (!list_programs(cgroup, kind, false, &list))
-        return FAILED;
-    for (uint32_t i = 0; i < list.count && program == ABSENT; i++)
-        program = open_ours(list.ids[i], &settings);
-    return program;
 }
 
 /*
@@ -254,11 +259,17 @@ void close_programs(const int programs[PROGRAMS])
 
 bool find_programs(int cgroup, int programs[PROGRAMS])
 {
+    struct settings settings;
+    struct list list;
     bool done = true;
 
-    for (int i = 0; i < PROGRAMS; i++) {
-        programs[i] = done ? find_ours(cgroup, i) : ABSENT;
-        done = done && programs[i] != FAILED;
+    for (int kind = 0; kind < PROGRAMS; kind++) {
+        programs[kind] = ABSENT;
+        done = done && list_programs(cgroup, kind, false, &list);
+        for (uint32_t i = 0;
+             done && programs[kind] == ABSENT && i < list.count; i++)
+            programs[kind] = open_ours(list.ids[i], &settings);
+        done = done && programs[kind] != FAILED;
     }
     return done;
 }
@@ -281,18 +292,4 @@ bool put_programs(int cgroup, const int new[PROGRAMS], const int old[PROGRAMS])
     put_program(cgroup, first, old[first], new[first]);
     errno = error;
     return false;
-}
-
-bool name_program(uint32_t id, char name[PROGRAM_NAME])
-{
-    struct bpf_prog_info info = {.id = id};
-    union bpf_attr by_id = {.prog_id = id};
-    int program = bpf(BPF_PROG_GET_FD_BY_ID, &by_id, UP_TO(prog_id));
-    bool done = program >= 0 && get_info(program, &info, sizeof(info));
-
-    if (done)
-        memcpy(name, info.name, PROGRAM_NAME);
-    if (program >= 0)
-        close(program);
-    return done;
 }

@@ -88,8 +88,8 @@ bool put_programs(int cgroup, const int new[PROGRAMS], const int old[PROGRAMS]);
 
 void close_programs(const int programs[PROGRAMS]);
 
-/* The name that a program was loaded with; false, with errno, if it is gone. */
+/* The name that a program was loaded with; "" if it is gone. */
 enum { PROGRAM_NAME = BPF_OBJ_NAME_LEN };
-bool name_program(uint32_t id, char name[PROGRAM_NAME]);
+void name_program(uint32_t id, char name[PROGRAM_NAME]);
 
 #endif

@@ -25,24 +25,17 @@ static bool list_own(const char *path, int kind, struct list *list)
     return done;
 }
 
-static bool includes(const struct list *list, uint32_t id)
-{
-    for (uint32_t i = 0; i < list->count; i++)
-        if (list->ids[i] == id)
-            return true;
-    return false;
-}
-
 /* Which cgroup, this one or one above, is it that has the program? */
 static bool find_owner(char path[PATH_MAX], int kind, uint32_t id)
 {
     for (; is_cgroup(path); *strrchr(path, '/') = '\0') {
-        struct list list = {.count = 0};
+        struct list list;
 
         if (!list_own(path, kind, &list))
             return false;
-        if (includes(&list, id))
-            return true;
+        for (uint32_t i = 0; i < list.count; i++)
+            if (list.ids[i] == id)
+                return true;
     }
     snprintf(path, PATH_MAX, "above"); /* what is mounted here */
     return true;

@@ -96,7 +96,7 @@ static bool has_room(const struct change *change)
     for (int kind = 0; kind < kinds; kind++) {
         char above[PATH_MAX];
         char text[3][PRINTABLE];
-        char name[PROGRAM_NAME] = "";
+        char name[PROGRAM_NAME];
         uint32_t id;
         enum obstacle obstacle;
 
