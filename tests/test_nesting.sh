@@ -269,7 +269,7 @@ expect 'programs of two runs' "$head
 on 222 - - - $cgroup
 keepalive: $cgroup: programs of several runs are attached, which did not wait \
 for one another; use --off, and set the values again
-status 2" "$(said -t 222 --cgroup "$cgroup")"
+status 2" "$(said -t 222 --cgroup "$cgroup" | grep -v 'set by keepalive 1.1')"
 expect 'both are removed' "status 0 $others" \
     "$(said --off --cgroup "$cgroup") $(attached)"
 

@@ -266,8 +266,8 @@ bool find_programs(int cgroup, int programs[PROGRAMS])
     for (int kind = 0; kind < PROGRAMS; kind++) {
         programs[kind] = ABSENT;
         done = done && list_programs(cgroup, kind, false, &list);
-        for (uint32_t i = 0;
-             done && programs[kind] == ABSENT && i < list.count; i++)
+        for (uint32_t i = 0; done && programs[kind] == ABSENT && i < list.count;
+             i++)
             programs[kind] = open_ours(list.ids[i], &settings);
         done = done && programs[kind] != FAILED;
     }

@@ -59,14 +59,16 @@ static bool find_own(const char *mount, char path[PATH_MAX])
 {
     static const char control[] = "/.control";
     char *text = read_below(AT_FDCWD, "/proc/self/cgroup");
-    char *line = text == NULL ? NULL : strstr(text, "0::");
+    char *line = text == NULL || strncmp(text, "0::", 3) == 0
+                     ? text
+                     : strstr(text, "\n0::");
     char below[PATH_MAX];
     char file[PATH_MAX + sizeof("/cgroup.type")];
     size_t length;
     bool done = false;
 
     if (line != NULL) {
-        line += strlen("0::");
+        line = strstr(line, "::") + strlen("::");
         line[strcspn(line, "\n")] = '\0';
         length = strlen(line);
         if (length >= strlen(control) &&
@@ -84,10 +86,11 @@ static bool find_own(const char *mount, char path[PATH_MAX])
     }
     /* Only the root has no such file. */
     snprintf(file, sizeof(file), "%s/cgroup.type", path);
-    if (access(file, F_OK) < 0)
-        warnx("self: this process is in the root cgroup, the whole machine; "
-              "give the mount point if you mean that");
-    return access(file, F_OK) == 0;
+    if (access(file, F_OK) == 0)
+        return true;
+    warnx("self: this process is in the root cgroup, the whole machine; give "
+          "the mount point if you mean that");
+    return false;
 }
 
 bool find_cgroup(const char *name, char path[PATH_MAX])

@@ -138,42 +138,6 @@ static void print_layers(const struct layers *layers, bool json)
         puts("\n]");
 }
 
-/* Says what is not as it should be; is something missing? */
-static bool check_layer(const struct layer *layer)
-{
-    const struct settings *setter = &layer->settings[SETTER];
-    const struct settings *guard = &layer->settings[GUARD];
-    bool half = true;
-    char printable[PRINTABLE];
-    const char *path = make_printable(printable, layer->path);
-
-    if (!layer->has[SETTER])
-        warnx("%s: only the half of --force that refuses other values is "
-              "attached, and nothing sets values; set them again, or use --off",
-              path);
-    else if (setter->wanted.force && !layer->has[GUARD])
-        warnx("%s: the half of --force that refuses other values is missing; "
-              "set them again",
-              path);
-    else if (layer->has[GUARD] &&
-             memcmp(setter->wanted.values, guard->wanted.values,
-                    sizeof(setter->wanted.values)) != 0)
-        warnx("%s: the program that refuses other values still has those of an "
-              "earlier call; set them again",
-              path);
-    else
-        half = false;
-    if (layer->has[SETTER] && setter->rule == RULE_1_1)
-        warnx("%s: set by keepalive 1.1, whose rule still applies: only "
-              "connections with keepalive off get the values; set them again",
-              path);
-    if (setter->unknown > 0)
-        warnx("%s: a later version of keepalive set %d more value%s that this "
-              "one does not know",
-              path, setter->unknown, setter->unknown == 1 ? "" : "s");
-    return half;
-}
-
 /* Is this not the first layer of its cgroup? Those above the mount have no
  * path, and may be of several. */
 static bool is_second(const struct layers *layers, int i)
@@ -184,6 +148,44 @@ static bool is_second(const struct layers *layers, int i)
     while (strcmp(layers->list[first].path, path) != 0)
         first++;
     return first < i && path[0] == '/';
+}
+
+/* Says what is not as it should be; are the programs not those of one run? */
+static bool check_layer(const struct layers *layers, int i)
+{
+    const struct layer *layer = &layers->list[i];
+    const struct settings *setter = &layer->settings[SETTER];
+    const struct settings *guard = &layer->settings[GUARD];
+    const char *half = NULL;
+    char printable[PRINTABLE];
+    const char *path = make_printable(printable, layer->path);
+
+    if (is_second(layers, i))
+        half = "programs of several runs are attached, which did not wait for "
+               "one another; use --off, and set the values again";
+    else if (!layer->has[SETTER])
+        half = "only the half of --force that refuses other values is "
+               "attached, and nothing sets values; set them again, or use "
+               "--off";
+    else if (setter->wanted.force && !layer->has[GUARD])
+        half = "the half of --force that refuses other values is missing; set "
+               "them again";
+    else if (layer->has[GUARD] &&
+             memcmp(setter->wanted.values, guard->wanted.values,
+                    sizeof(setter->wanted.values)) != 0)
+        half = "the program that refuses other values still has those of an "
+               "earlier call; set them again";
+    if (half != NULL)
+        warnx("%s: %s", path, half);
+    if (layer->has[SETTER] && setter->rule == RULE_1_1)
+        warnx("%s: set by keepalive 1.1, whose rule still applies: only "
+              "connections with keepalive off get the values; set them again",
+              path);
+    if (setter->unknown > 0)
+        warnx("%s: a later version of keepalive set %d more value%s that this "
+              "one does not know",
+              path, setter->unknown, setter->unknown == 1 ? "" : "s");
+    return half != NULL;
 }
 
 int show_layers(const char *path, const struct layers *layers, bool json,
@@ -201,14 +203,8 @@ int show_layers(const char *path, const struct layers *layers, bool json,
         printf("nothing is in force in %s\n", make_printable(printable, path));
     fflush(stdout);
     for (int i = 0; i < layers->count; i++)
-        if (is_second(layers, i)) {
-            warnx("%s: programs of several runs are attached, which did not "
-                  "wait for one another; use --off, and set the values again",
-                  make_printable(printable, layers->list[i].path));
+        if (check_layer(layers, i))
             status = CGROUP_HALF;
-        } else if (check_layer(&layers->list[i])) {
-            status = CGROUP_HALF;
-        }
     return status;
 }
 
