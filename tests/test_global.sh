@@ -425,12 +425,18 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
     }
     put '@L\n'
     expect 'off, no program can be started' "keepalive: the entry is removed, but \
-whether it is off is unknown: no program can be started, or a library keeps it \
-from answering
+whether it is off is unknown: no program can be started or make a socket, or a \
+library keeps it from answering
 status 2" "$(blind off)"
     expect 'status, no program can be started' \
         'keepalive is perhaps on for the whole machine, but see above
 status 2' "$(blind status | tail -n 2)"
+    put '@L\n'
+    strace -qq -f -o /dev/null -e inject=socket:error=EAFNOSUPPORT \
+        "$keepalive" --global status >"$tmp/said" 2>&1
+    expect 'status, no socket can be made' \
+        '2 keepalive is perhaps on for the whole machine, but see above' \
+        "$? $(tail -n 1 "$tmp/said")"
 fi
 
 # A program may leave others behind that hold on to standard error.
@@ -496,7 +502,11 @@ rm "$file"
 expect 'on, signals' 'status 0' "$(python3 -c '
 import os, signal, sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+reader, writer = os.pipe()
+os.close(reader)
+os.dup2(writer, 1)
 os.execv(sys.argv[1], sys.argv[1:])' "$keepalive" --global on >/dev/null 2>&1
     echo "status $?")"
 rm "$file"

@@ -32,8 +32,7 @@ static enum answer judge(const struct library *library, bool named,
 
     *reason = NULL;
     if (!find_out(&found)) {
-        *reason =
-            "no program can be started, or a library keeps it from answering";
+        *reason = NO_ANSWER;
         return UNKNOWN;
     }
     if (found.kept_alive) {

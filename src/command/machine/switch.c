@@ -183,9 +183,7 @@ static int switch_off(struct machine *machine, bool quiet)
         return status;
     /* What a program has decides, not what the file says. */
     if (!find_out(&found))
-        warnx("%s, but whether it is off is unknown: no program can be "
-              "started, or a library keeps it from answering",
-              what);
+        warnx("%s, but whether it is off is unknown: " NO_ANSWER, what);
     else if (found.kept_alive || found.mapped[0] != '\0')
         warnx("%s, but a program that is started now still has %s: remove "
               "what names that from %s",
@@ -324,6 +322,7 @@ int switch_machine(const char *what, bool quiet, bool json)
     /* A library that is gone, or broken, can be switched off as well. */
     library_find(&machine.library);
     sigprocmask(SIG_BLOCK, NULL, &callers_mask);
+    signal(SIGPIPE, SIG_IGN); /* what was done is no failure, see say() */
     block_signals();
     fd = take_lock();
     result =

@@ -17,6 +17,7 @@
 
 #include <dirent.h>
 #include <elf.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -388,6 +389,11 @@ int run_trial_probe(const char *descriptor)
     socklen_t size = sizeof(value);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+    /* A service may be denied what other programs have. */
+    if (fd < 0) {
+        warn("socket");
+        return STATUS_FAILED;
+    }
     found.kept_alive =
         getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &size) == 0 &&
         value == 1;

@@ -35,10 +35,13 @@ struct found {
 };
 
 /*
- * Starts a program without LD_PRELOAD. False if that is not possible, or if it
- * does not answer, because a library has closed its descriptors.
+ * Starts a program without LD_PRELOAD. False if there is no answer, for one of
+ * the reasons in NO_ANSWER.
  */
 bool find_out(struct found *found);
+#define NO_ANSWER                                                              \
+    "no program can be started or make a socket, or a library keeps it from "  \
+    "answering"
 
 /* Stores what the loader says of an entry that is not ours; "" if nothing. */
 void find_complaint(const struct library *library, char complaint[PRINTABLE]);
