@@ -259,10 +259,8 @@ static bool write_new_file(struct file *file)
 
 int replace_file(const struct file *old, struct file *edited)
 {
-    bool done;
+    bool done = !edited->there || write_new_file(edited);
 
-    unlink(NEW_FILE); /* what a run that was killed has left */
-    done = !edited->there || write_new_file(edited);
     if (done && !is_unchanged(old)) {
         unlink(NEW_FILE);
         return FILE_CHANGED;
