@@ -431,7 +431,15 @@ status 2" "$(blind off)"
     expect 'status, no program can be started' \
         'keepalive is perhaps on for the whole machine, but see above
 status 2' "$(blind status | tail -n 2)"
+    rm -f "$file"
+    strace -qq -o /dev/null -e inject=pipe2:delay_enter=1500000:when=1 \
+        "$keepalive" --global status >"$tmp/said" 2>&1 &
+    looker=$!
+    sleep 0.5
     put '@L\n'
+    wait $looker
+    expect 'status, switched on meanwhile' \
+        '0 keepalive is on for the whole machine' "$? $(tail -n 1 "$tmp/said")"
     strace -qq -f -o /dev/null -e inject=socket:error=EAFNOSUPPORT \
         "$keepalive" --global status >"$tmp/said" 2>&1
     expect 'status, no socket can be made' \

@@ -189,7 +189,7 @@ bool is_preloaded(const struct library *library)
     int length;
 
     read_file(&file);
-    return find_word(&file, library, library_is, &length) != NULL ||
+    return has_entry(&file, library) ||
            find_word(&file, library, library_is_other, &length) != NULL;
 }
 

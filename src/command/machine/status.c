@@ -37,10 +37,7 @@ static enum answer judge(const struct library *library, bool named,
     }
     if (found.kept_alive) {
         if (!named || !found.library)
-            *reason = sentence("%s, which is not the entry's",
-                               found.mapped[0] != '\0'
-                                   ? found.mapped
-                                   : "a library that switches keepalive on");
+            *reason = sentence("%s, which is not the entry's", found.mapped);
         return YES;
     }
     if (is_hidden(PRELOAD_FILE) || (named && is_hidden(library->path))) {
@@ -131,16 +128,21 @@ int show_status(bool json)
     static const char *const words[] = {"off", "on", "perhaps on"};
     static const char *const values[] = {"false", "true", "null"};
     static struct machine machine;
-    const char *fault = read_file(&machine.file);
+    const char *fault;
     const char *reason;
     enum answer on;
     bool named;
     bool well;
+    int attempts = 5;
     int status;
 
     library_find(&machine.library);
-    named = has_entry(&machine.file, &machine.library);
-    on = judge(&machine.library, named, &reason);
+    /* Again if another run has switched it on or off meanwhile. */
+    do {
+        fault = read_file(&machine.file);
+        named = has_entry(&machine.file, &machine.library);
+        on = judge(&machine.library, named, &reason);
+    } while (!is_unchanged(&machine.file) && --attempts > 0);
     well = fault == NULL && reason == NULL && on == YES;
     (json ? print_head_json : print_head)(&machine, fault);
     if (reason != NULL)

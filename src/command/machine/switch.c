@@ -184,13 +184,10 @@ static int switch_off(struct machine *machine, bool quiet)
     /* What a program has decides, not what the file says. */
     if (!find_out(&found))
         warnx("%s, but whether it is off is unknown: " NO_ANSWER, what);
-    else if (found.kept_alive || found.mapped[0] != '\0')
+    else if (found.mapped[0] != '\0')
         warnx("%s, but a program that is started now still has %s: remove "
               "what names that from %s",
-              what,
-              found.mapped[0] != '\0' ? found.mapped
-                                      : "a library that switches keepalive on",
-              PRELOAD_FILE);
+              what, found.mapped, PRELOAD_FILE);
     else if (quiet)
         return 0;
     else
@@ -235,13 +232,13 @@ static int edit_on(const struct machine *machine, struct file *edited)
 static bool passes_proof(struct machine *machine, const struct file *edited)
 {
     const char *reason = start_programs(&machine->library, NULL);
-    bool proven = reason == NULL;
-    bool changed = !is_unchanged(edited);
-    int undone =
-        proven || changed ? FILE_CHANGED : replace_file(edited, &machine->file);
+    int undone = FILE_CHANGED;
 
-    if (proven && !changed)
-        return true;
+    if (is_unchanged(edited)) {
+        if (reason == NULL)
+            return true;
+        undone = replace_file(edited, &machine->file);
+    }
     if (undone == FILE_CHANGED)
         warnx("others have changed %s while programs were tried with it; it is "
               "left as it is now, see 'keepalive --global status'",

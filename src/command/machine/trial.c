@@ -335,7 +335,11 @@ bool find_out(struct found *found)
     char said[SAID];
     int status;
 
-    return run_probe(NULL, false, found, &status, said);
+    if (!run_probe(NULL, false, found, &status, said))
+        return false;
+    if (found->kept_alive && found->mapped[0] == '\0')
+        strcpy(found->mapped, "a library that switches keepalive on");
+    return true;
 }
 
 /* glibc's loader: "ERROR: ld.so: object 'PATH' from /etc/ld.so.preload cannot

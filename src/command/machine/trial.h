@@ -36,7 +36,8 @@ struct found {
 
 /*
  * Starts a program without LD_PRELOAD. False if there is no answer, for one of
- * the reasons in NO_ANSWER.
+ * the reasons in NO_ANSWER. Where no library of that name has switched
+ * keepalive on, `mapped` says that another has.
  */
 bool find_out(struct found *found);
 #define NO_ANSWER                                                              \
