@@ -150,6 +150,12 @@ expect '-p, and force' "3 another value stays, as --force for a cgroup makes it;
 see keepalive --cgroup ${cgroup#"$mount/"}" "$("$COMMAND" -t 61 \
     -p "$(cat "$cgroup/cgroup.procs")" 2>&1 >"$tmp/out" |
     sed -n 's/.* cannot be set: /3 /p')"
+can_unshare -C &&
+    expect '-p, and force, in a cgroup namespace of its own' \
+        'see keepalive --cgroup DIR' \
+        "$(inside "$cgroup" unshare -C "$COMMAND" -t 61 \
+            -p "$(cat "$cgroup/cgroup.procs")" 2>&1 >"$tmp/out" |
+            grep -o 'see keepalive.*')"
 goes_on
 expect 'force, and what was connected before' "ready
 listener: KEEPALIVE=1 $own

@@ -100,7 +100,7 @@ static const char *explain_force(int pid, char reason[REASON])
     snprintf(reason, REASON,
              "another value stays, as --force for a cgroup makes it; see "
              "keepalive --cgroup %s",
-             printable + 1);
+             printable[1] == '\0' ? "DIR" : printable + 1);
     free(text);
     return reason;
 }
