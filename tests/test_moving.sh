@@ -204,6 +204,10 @@ start "$tmp/threads" own
     expect 'the thread that was seen has ended' 'status 0 rows 1' \
         "$(inject kcmp:error=ESRCH:when=1 "$COMMAND" -p "$pid")"
 
+[ -z "$kernel_shows" ] ||
+    expect 'where a thread has ended the list is read again' 'status 0 rows 1' \
+        "$(inject kcmp:error=ESRCH:when=1..2 "$COMMAND" -p "$pid")"
+
 # Where it cannot be known whether threads share descriptors, that is said.
 start python3 -c 'import threading, time
 threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()

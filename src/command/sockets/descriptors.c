@@ -51,6 +51,7 @@ struct look {
     DIR *tasks;       /* the directory of its threads */
     int error;        /* why it cannot be looked at, or 0 */
     bool again;       /* a thread was not found as it was */
+    bool ended;       /* a thread did, before it was looked at */
     bool moving;      /* descriptors did not hold still */
     int seen[TABLES]; /* a thread of each table of descriptors */
     int seen_count;
@@ -311,8 +312,10 @@ static bool has_new_table(struct look *look, int thread)
             look->error = errno;
             return false;
         }
-        if (syscall(SYS_kcmp, thread, thread, KCMP_FILES, 0, 0) < 0)
-            return false; /* it has ended */
+        if (syscall(SYS_kcmp, thread, thread, KCMP_FILES, 0, 0) < 0) {
+            look->ended = true;
+            return false;
+        }
         /* The one that was seen has ended; others may share its table. */
         look->seen[i--] = look->seen[--look->seen_count];
     }
@@ -322,7 +325,9 @@ static bool has_new_table(struct look *look, int thread)
 }
 
 /* Looks at the threads, at each table of descriptors once. A socket may move
- * between the tables, so where there are several it looks again. */
+ * between the tables, so where there are several it looks again. The kernel may
+ * leave a thread out of the list when another ends, so then the list is read
+ * again. */
 static void look_at_threads(struct look *look)
 {
     size_t count = look->table->count;
@@ -331,12 +336,16 @@ static void look_at_threads(struct look *look)
     look->again = false;
     look->moving = false;
     look->seen_count = 0;
-    rewinddir(look->tasks);
-    while (look->error == 0 && (entry = readdir(look->tasks)) != NULL) {
-        int thread = (int)strtol(entry->d_name, NULL, 10);
+    look->ended = true;
+    for (int i = 0; i < LOOKS && look->ended; i++) {
+        look->ended = false;
+        rewinddir(look->tasks);
+        while (look->error == 0 && (entry = readdir(look->tasks)) != NULL) {
+            int thread = (int)strtol(entry->d_name, NULL, 10);
 
-        if (thread > 0 && has_new_table(look, thread))
-            look_at_thread(look, thread);
+            if (thread > 0 && has_new_table(look, thread))
+                look_at_thread(look, thread);
+        }
     }
     if (look->seen_count > 1 && look->table->count > count)
         look->again = true;
