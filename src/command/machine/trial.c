@@ -385,7 +385,7 @@ static void note_mapped(const struct library *library, const char *path,
 int run_trial_probe(const char *descriptor)
 {
     static struct found found = {.mark = TRIAL_PROBE};
-    FILE *maps = fopen("/proc/self/maps", "re");
+    FILE *maps;
     struct library library;
     char last[PATH_MAX] = "";
     char line[PATH_MAX + 128];
@@ -402,6 +402,7 @@ int run_trial_probe(const char *descriptor)
         getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &size) == 0 &&
         value == 1;
     library_find(&library);
+    maps = fopen("/proc/self/maps", "re");
     while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
         const char *path = strchr(line, '/');
 
