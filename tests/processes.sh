@@ -1,8 +1,8 @@
-# processes.sh - processes with sockets, and what -p says of them; read with `.`
+# processes.sh - processes with sockets, and what -p shows; read with `.`
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 #
-# Behind common.sh.
+# After common.sh.
 started=
 # shellcheck disable=SC2016,SC2034
 at_exit='kill $started 2>/dev/null'

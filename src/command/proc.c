@@ -1,5 +1,5 @@
 /*
- * proc.c - what the kernel says of processes
+ * proc.c - what the kernel reports about processes
  * SPDX-License-Identifier: MIT
  */
 #include "proc.h"

@@ -1,5 +1,5 @@
 /*
- * proc.h - what the kernel says of processes
+ * proc.h - what the kernel reports about processes
  * SPDX-License-Identifier: MIT
  */
 #ifndef KEEPALIVE_PROC_H

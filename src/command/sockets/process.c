@@ -82,8 +82,8 @@ static void add_process(struct socket_table *table, int pid)
     close(pidfd);
 }
 
-/* /proc may hide the processes of other users, see hidepid in proc(5): then it
- * is not known which there are. */
+/* /proc may hide the processes of other users, see hidepid in proc(5): then
+ * nobody can say which there are. */
 static void note_hidden(struct socket_table *table)
 {
     FILE *mounts = setmntent("/proc/self/mounts", "re");

@@ -79,8 +79,8 @@ enum { REASON = PRINTABLE + 128 };
 
 /*
  * Says why a value was taken and another stays, as a BPF program of --force
- * makes it. The socket's cgroup is not told, but most are made in that of their
- * process.
+ * makes it. The kernel does not report a socket's cgroup, but most are made in
+ * that of their process.
  */
 static const char *explain_force(int pid, char reason[REASON])
 {

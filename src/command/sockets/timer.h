@@ -11,7 +11,7 @@
 
 /*
  * Milliseconds to the next probe of a connection that has keepalive on. The
- * kernel sets its timer again only when it ends: by then less than the idle
+ * kernel sets its timer again only when it fires: by then less than the idle
  * time may have passed since something was received, and it waits for the rest
  * (tcp_keepalive_timer() in the kernel's net/ipv4/tcp_timer.c). NO_VALUE where
  * no such timer runs, because data is unacknowledged or unsent, a probe is
