@@ -274,6 +274,8 @@ status 125" "$(refused getsockopt:retval=0)"
 expect 'no connection can be tried' "keepalive: $inner: no connection could be \
 tried there: Address already in use; nothing was changed
 status 125" "$(refused bind:error=EADDRINUSE)"
+expect 'no lock' 'keepalive: /run/keepalive.lock: No locks available
+status 125' "$(refused flock:error=ENOLCK)"
 expect 'what was there is back' '111' "$("$COMMAND" --cgroup "$inner" |
     awk 'NR == 2 { print $2 }')"
 mkdir "$cgroup/keepalive-trial" "$inner/keepalive-trial"

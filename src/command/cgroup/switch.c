@@ -208,8 +208,7 @@ static bool put_values(const struct change *change, struct layers *layers)
     return done;
 }
 
-/* Removes ours: several, if runs that did not see one another put them there.
- */
+/* Removes ours: several, if those who put them there did not wait. */
 static bool remove_programs(const struct change *change, struct layers *layers)
 {
     static const int none[PROGRAMS] = {ABSENT, ABSENT};
@@ -240,7 +239,11 @@ static bool wait_for_turn(void)
     }
     for (int left = SECONDS * PAUSES_A_SECOND;
          flock(lock, LOCK_EX | LOCK_NB) < 0; left--) {
-        if (errno != EWOULDBLOCK || left == 0) {
+        if (errno != EWOULDBLOCK) {
+            warn("%s", LOCK_FILE);
+            return false;
+        }
+        if (left == 0) {
             warnx("another run has held %s for %d seconds; nothing was changed",
                   LOCK_FILE, SECONDS);
             return false;
