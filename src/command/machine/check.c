@@ -209,7 +209,7 @@ static const char *check_narrow(const struct machine *machine)
                           narrow->path);
 }
 
-/* Its filter kills it at setsockopt(SO_KEEPALIVE), once it uses NTS. */
+/* Its seccomp filter kills it at setsockopt(SO_KEEPALIVE) if it uses NTS. */
 static const char *note_chronyd(const struct machine *machine)
 {
     static const char *const places[] = {
@@ -238,7 +238,7 @@ static const char *note_chronyd(const struct machine *machine)
                              path);
 }
 
-/* Its profile names each library that it may load. */
+/* The profile of snap-confine lists the libraries that it may load. */
 static const char *note_snaps(const struct machine *machine)
 {
     (void)machine;

@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 
-/* What is checked. */
 struct machine {
     struct library library;
     struct file file; /* as it was read */

@@ -63,13 +63,13 @@ bool add_entry(struct file *file, const struct library *library);
 /* Reads the file, as the loader would. NULL, or a reason not to edit it. */
 const char *read_file(struct file *file);
 
-/* Is the file still this one, which was read or written? */
+/* Is the file still the one that was read or written? */
 bool is_unchanged(const struct file *file);
 
 /*
- * Replaces the file by the edited one, which has then its status. Returns 0,
- * FILE_CHANGED where the old one is not there any more, or STATUS_FAILED, with
- * a line on standard error, and then the file is as it was.
+ * Replaces the file by the edited one and stores the new file's status in that.
+ * Returns 0, FILE_CHANGED if the file is no longer `old`, or STATUS_FAILED,
+ * with a line on standard error; in both cases the file is left as it is.
  */
 int replace_file(const struct file *old, struct file *edited);
 

@@ -1,5 +1,5 @@
 /*
- * status.c - does the whole machine have it?
+ * status.c - shows whether the whole machine has the library
  * SPDX-License-Identifier: MIT
  */
 #include "machine/status.h"

@@ -1,5 +1,5 @@
 /*
- * status.h - does the whole machine have it?
+ * status.h - shows whether the whole machine has the library
  * SPDX-License-Identifier: MIT
  */
 #ifndef KEEPALIVE_MACHINE_STATUS_H
