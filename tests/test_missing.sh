@@ -170,6 +170,15 @@ status 2" "$(other -p no_such)"
         "$(other -p $$ >"$tmp/out"
         echo "$(tail -n 1 "$tmp/out"), $(grep -o 'needs root' "$tmp/out" |
             sed 's/needs //')")"
+    while read -r count options; do
+        mount -t proc -o "$options" proc /proc 2>/dev/null &&
+            expect "hidden processes: $options" "$count" \
+                "$(other -a | grep -c hidepid)"
+    done <<END
+0 hidepid=2,gid=65534
+1 hidepid=2,gid=65533
+1 hidepid=ptraceable,gid=65534
+END
     expect 'nothing is hidden from root' 'keepalive: no_such: no process has this name' \
         "$("$COMMAND" -p no_such 2>&1)"
 else

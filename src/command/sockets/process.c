@@ -91,12 +91,14 @@ static void note_hidden(struct socket_table *table)
     bool hidden = false;
 
     while (mounts != NULL && (entry = getmntent(mounts)) != NULL) {
-        const char *group = hasmntopt(entry, "gid");
+        const char *hides = hasmntopt(entry, "hidepid");
+        const char *option = hasmntopt(entry, "gid");
+        gid_t group = option == NULL ? 0 : (gid_t)strtoul(option + 4, NULL, 10);
 
         if (strcmp(entry->mnt_dir, "/proc") == 0)
-            hidden = hasmntopt(entry, "hidepid") != NULL &&
-                     (group == NULL ||
-                      !group_member((gid_t)strtoul(group + 4, NULL, 10))) &&
+            hidden = hides != NULL &&
+                     (option == NULL || strstr(hides, "=ptraceable") != NULL ||
+                      (getegid() != group && !group_member(group))) &&
                      (!has_capability(CAP_SYS_PTRACE) ||
                       access("/proc/1", F_OK) < 0);
     }
