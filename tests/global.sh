@@ -25,6 +25,13 @@ cp "$BUILD/tests/empty.so" "$tmp/elsewhere$library"
 idle="; first probe after $(cat /proc/sys/net/ipv4/tcp_keepalive_time) idle \
 seconds: to change that set net.ipv4.tcp_keepalive_time, see sysctl(8)"
 
+# show_programs DIRECTORY: as /usr/local/bin, where programs are looked for
+show_programs() {
+    [ -d /usr/local/bin ] ||
+        { mount -t tmpfs none /usr/local && mkdir /usr/local/bin; }
+    mount --bind "$1" /usr/local/bin
+}
+
 # global WORD: what it says, and its status
 global() {
     "$keepalive" --global "$1" >"$tmp/all" 2>&1

@@ -241,8 +241,7 @@ open(sys.argv[1], "wb").write(
     + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, 0, 52, 0, 0, 52, 32, 1, 0, 0, 0)
     + struct.pack("<IIIIIIII", 3, 84, 0, 0, 19, 19, 4, 1) + b"/lib/ld-linux.so.2\0")' \
     "$tmp/narrow/narrow"
-mkdir -p /usr/local/bin
-mount --bind "$tmp/narrow" /usr/local/bin
+show_programs "$tmp/narrow"
 if [ -e "$loader" ] && { "$loader" --help >/dev/null 2>&1; [ $? != 126 ]; }; then
     refused '32-bit programs' '/[a-z/]* is a 32-bit program, and there is no library for it'
     # A kernel that does not run 32-bit programs: the loader proves nothing.
@@ -345,7 +344,7 @@ if [ -x "$loader" ] && [ -n "$directory" ] &&
         make -s BUILD="$tmp/${words#"${words% *}" }" prefix="$tmp/usr" $words \
             >"$tmp/log" 2>&1 || fail "$words: $(cat "$tmp/log")"
     done
-    mount --bind "$tmp/narrow" /usr/local/bin
+    show_programs "$tmp/narrow"
     rm "$file"
     # shellcheck disable=SC2016
     expect 'both classes' "on: programs that are started from now on have \
