@@ -82,6 +82,20 @@ static void add_process(struct socket_table *table, int pid)
     close(pidfd);
 }
 
+/* Is this process in the group? musl has no group_member(3). */
+static bool is_member(gid_t group)
+{
+    int count = getgroups(0, NULL);
+    gid_t *groups = calloc((size_t)count + 1, sizeof(*groups));
+    bool found = getegid() == group;
+
+    count = groups == NULL ? 0 : getgroups(count, groups);
+    for (int i = 0; i < count && !found; i++)
+        found = groups[i] == group;
+    free(groups);
+    return found;
+}
+
 /* /proc may hide the processes of other users, see hidepid in proc(5): then
  * nobody can say which there are. */
 static void note_hidden(struct socket_table *table)
@@ -98,7 +112,7 @@ static void note_hidden(struct socket_table *table)
         if (strcmp(entry->mnt_dir, "/proc") == 0)
             hidden = hides != NULL &&
                      (option == NULL || strstr(hides, "=ptraceable") != NULL ||
-                      (getegid() != group && !group_member(group))) &&
+                      !is_member(group)) &&
                      (!has_capability(CAP_SYS_PTRACE) ||
                       access("/proc/1", F_OK) < 0);
     }
