@@ -55,7 +55,7 @@ else
 fi
 
 # A compiler for musl does not see the kernel's headers by itself.
-left_out="keepalive: --cgroup was left out of this build, whose kernel headers \
+no_cgroup="keepalive: --cgroup was left out of this build, whose kernel headers \
 are older than Linux 5.6 or missing
 status 125"
 # The status is that of --cgroup, which needs no root to say this.
@@ -63,10 +63,10 @@ cgroup_of() { "$1/keepalive" --cgroup /no 2>&1; echo "status $?"; }
 mkdir -p "$tmp/old/linux"
 echo '#define BPF_F_QUERY_EFFECTIVE 1' >"$tmp/old/linux/bpf.h"
 build old "${CC:-cc}" "-I$tmp/old" || fail 'no build with old headers'
-expect 'old kernel headers' "$left_out" "$(cgroup_of "$tmp/old")"
+expect 'old kernel headers' "$no_cgroup" "$(cgroup_of "$tmp/old")"
 
 if build musl musl-gcc "$asm -idirafter /usr/include"; then
-    [ "$(cgroup_of "$tmp/musl")" != "$left_out" ] ||
+    [ "$(cgroup_of "$tmp/musl")" != "$no_cgroup" ] ||
         fail 'musl: --cgroup was left out'
     for library in "$tmp/musl/libkeepalive.so" "$LIBKEEPALIVE"; do
         expect "a program of musl with $library" "$on" \
