@@ -526,14 +526,15 @@ if can_unshare -m; then
             mount -o remount,bind,nosuid "$2" &&
             exec setpriv --reuid=65534 --regid=65534 --clear-groups \
                 "$1" "$2/set-user-id"' sh "$reachable" "$tmp/bin" 2>&1)"
+    # shellcheck disable=SC2016
+    expect 'a file system that is mounted noexec' \
+        "keepalive: $tmp/bin/plain: Permission denied" \
+        "$(unshare -m sh -c 'mount --make-rprivate / &&
+            mount --bind "$2" "$2" && mount -o remount,bind,noexec "$2" &&
+            exec "$1" "$2/plain"' sh "$reachable" "$tmp/bin" 2>&1)"
 else
     leave_out "$why"
 fi
-expect 'a file system that is mounted noexec' \
-    "keepalive: $tmp/bin/plain: Permission denied" \
-    "$(unshare -m sh -c 'mount --make-rprivate / && mount --bind "$2" "$2" &&
-        mount -o remount,bind,noexec "$2" && exec "$1" "$2/plain"' \
-        sh "$reachable" "$tmp/bin" 2>&1)"
 # Where the kernel gives no rights the library is loaded.
 expect 'set-user-ID under no_new_privs' 'it runs' \
     "$(as_nobody --no-new-privs "$reachable" "$tmp/bin/set-user-id")"

@@ -183,12 +183,16 @@ expect 'one entry for both classes' \
     "$("$tmp/both/usr/bin/keepalive" sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)"
 
 # What makes the packages is named where it is not installed.
-while IFS='|' read -r target tool packages; do
-    command -v "$tool" >/dev/null && continue
+while IFS='|' read -r target tools packages; do
+    tool=
+    for name in $tools; do
+        command -v "$name" >/dev/null || tool=${tool:-$name}
+    done
+    [ -n "$tool" ] || continue
     expect "make $target" "make $target needs $tool; install $packages" \
         "$(run_make "$target" | grep -v '^make.*\*\*\*')"
 done <<'END'
-deb|dh|build-essential and debhelper
+deb|dpkg-buildpackage dh|build-essential and debhelper
 rpm|rpmbuild|rpm (Fedora: rpm-build)
 END
 finish

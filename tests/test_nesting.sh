@@ -117,7 +117,7 @@ expect 'no longer exempt' '' "$(attached "$inner")"
 # At random: three cgroups, one in the other, values among them that equal the
 # system's. What is shown, and what programs get that set nothing, that ask for
 # keepalive, and that have an idle time of their own, is as the rule says.
-cat >"$tmp/random.py" <<'PYTHON'
+cat >"$tmp/nesting.py" <<'PYTHON'
 import json, random, subprocess, sys
 command, traffic, rounds, *paths = sys.argv[1:]
 system = dict(zip(("count", "idle", "interval"), (9, 7200, 75)))
@@ -172,7 +172,7 @@ for turn in range(int(rounds)):
         sys.exit(f"{turn}: {layers}, shown: {shown}")
 print(f"{turn + 1} rounds")
 PYTHON
-expect 'at random' '40 rounds' "$(python3 "$tmp/random.py" "$COMMAND" \
+expect 'at random' '40 rounds' "$(python3 "$tmp/nesting.py" "$COMMAND" \
     "$traffic" 40 "$cgroup" "$inner" "$inner/deeper" 2>&1)"
 drop "$inner/deeper" "$inner" "$cgroup"
 rmdir "$inner/deeper"
