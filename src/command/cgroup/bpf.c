@@ -260,7 +260,7 @@ void close_programs(const int programs[PROGRAMS])
 bool find_programs(int cgroup, int programs[PROGRAMS])
 {
     struct settings settings;
-    struct list list;
+    struct list list = {.count = 0};
     bool done = true;
 
     for (int kind = 0; kind < PROGRAMS; kind++) {
