@@ -87,7 +87,9 @@ build() {
         --strip-components=1
     touch -r "$builder$1/Makefile" "$tmp/released"
     sed -i "s/^VERSION = .*/VERSION = $2/" "$builder$1/Makefile"
-    sed -i "1s/(.*-/($2-/" "$builder$1/examples/packaging/debian/changelog"
+    [ "$2" = "$version" ] || # its first version, or dpkg warns
+        sed -i "1s/(.*-/($2-/; 2,\${ /^keepalive (/,\$d }" \
+            "$builder$1/examples/packaging/debian/changelog"
     sed -i "s/^\(Version: *\).*/\1$2/" "$builder$1/examples/packaging/keepalive.spec"
     touch -r "$tmp/released" "$builder$1/Makefile" # the date of the next tarball
     logged "$suite: make deb" inside "$builder" env "$3" make -C "$1" deb || return
@@ -116,13 +118,16 @@ judge() {
         'keepalive keepalive-dbgsym libkeepalive libkeepalive-dbgsym' \
         "$(cd "$builder/root/new/build" && echo ./*.deb | tr ' ' '\n' |
             sed 's,^\./,,; s/_.*//' | sort | xargs)"
+    # chrony's drop-ins have no script for other inits; that is chrony's. Newer
+    # releases do not have this tag, and would refuse an override of it.
+    no_script='package-supports-alternative-init-but-no-init.d-script'
     # Other releases differ on style; only what they call a fault counts.
     level='^[EW]: '
     [ "$suite" != bookworm ] || level='^[EWIPX]: '
     expect "$suite: lintian" '' \
         "$(inside "$builder" sh -c 'lintian -EviIL +pedantic --allow-root \
             /root/new/build/packaging/deb/*.changes ||
-            echo "E: status $?"' | grep "$level")"
+            echo "E: status $?"' | grep "$level" | grep -v "$no_script")"
     inside "$builder" sh -c 'cd /root/new && rpmlint \
         -r examples/packaging/keepalive.rpmlintrc \
         build/*keepalive-[0-9]*.rpm examples/packaging/keepalive.spec' >"$tmp/log"
