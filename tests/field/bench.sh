@@ -159,6 +159,7 @@ heading 'memory and file, KiB' '' '' ours dontdie classic
 # memory LIBRARY FIELD: the library's part of a process, see proc(5)
 memory() {
     [ -e "$1" ] || { echo -; return; }
+    sync "$1" # the pages of a file just written are dirty themselves
     env LD_PRELOAD="$1" cat /proc/self/smaps |
         awk -v library="$1" -v field="$2:" '
             /^[0-9a-f]+-[0-9a-f]+ / { ours = $NF == library }
