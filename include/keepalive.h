@@ -94,7 +94,7 @@ size_t keepalive_refusal(char line[KEEPALIVE_COMPLAINT], int row,
 
 /*
  * Writes the library's one line about a bad value: the variable, what is wrong
- * and what happens now. It ends with a newline and has no NUL behind it.
+ * and what happens now. It ends with a newline, without a NUL.
  * Returns the number of bytes, at most KEEPALIVE_COMPLAINT.
  */
 size_t keepalive_complaint(char line[KEEPALIVE_COMPLAINT], int row,
