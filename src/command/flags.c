@@ -84,7 +84,7 @@ int find_column(int column, const char **name)
 }
 
 /* Says of a bad value what the library would say. */
-static void complain(const struct flag *flag, const char *value)
+static void refuse(const struct flag *flag, const char *value)
 {
     char line[KEEPALIVE_COMPLAINT + 1];
 
@@ -100,7 +100,7 @@ static bool note_value(struct wanted *wanted, const struct flag *flag,
     int value;
 
     if (!keepalive_parse(flag->row, text, &value)) {
-        complain(flag, text);
+        refuse(flag, text);
         return false;
     }
     if (flag->row != KEEPALIVE_SWITCH)
@@ -131,12 +131,9 @@ static bool note_flag(struct request *request, int letter)
 /* `-pj 17` would take j for the name of a process. */
 static bool is_number_behind_p(const char *text)
 {
-    char printable[PRINTABLE];
-
     if (text[strspn(text, "0123456789")] == '\0')
         return true;
-    warnx("-p%s: only a number may follow -p directly; write -p NAME",
-          make_printable(printable, text));
+    complain("-p%s: only a number may follow -p directly; write -p NAME", text);
     return false;
 }
 

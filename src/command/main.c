@@ -53,9 +53,11 @@ static int answer_request(const struct request *request)
 
 int main(int argc, char *argv[])
 {
+    static char line[BUFSIZ];
     struct request request;
     int status = 0;
 
+    setvbuf(stderr, line, _IOLBF, sizeof(line)); /* a write(2) each message */
     if (argc == 2 && strcmp(argv[0], TRIAL_PROBE) == 0)
         return run_trial_probe(argv[1]);
     if (argc == 0 || !read_flags(&request, argc, argv))

@@ -4,6 +4,9 @@
  */
 #include "text.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,26 +71,71 @@ const char *make_printable(char printable[PRINTABLE], const char *text)
     return printable;
 }
 
-void print_json_text(const char *text, size_t length)
+/*
+ * Prints a text, in JSON without what would end or break a string there; else
+ * with ? for control characters and bytes that are not UTF-8.
+ */
+static void put_text(FILE *out, const char *text, size_t length, bool json)
 {
-    putchar('"');
     while (length > 0) {
         unsigned number;
         size_t size = read_character(text, length, &number);
+        bool bad = size == 0 || is_control(number);
 
-        if (size == 0 || is_control(number)) {
-            printf("\\u%04x",
-                   size == 0 ? (unsigned)(unsigned char)*text : number);
-            size = size > 0 ? size : 1;
-        } else {
-            if (number == '"' || number == '\\')
-                putchar('\\');
-            fwrite(text, 1, size, stdout);
+        if (size == 0) {
+            number = (unsigned char)*text;
+            size = 1;
         }
+        if (bad && json)
+            fprintf(out, "\\u%04x", number);
+        else if (bad)
+            putc('?', out);
+        else if (json && (number == '"' || number == '\\'))
+            fprintf(out, "\\%c", (int)number);
+        else
+            fwrite(text, 1, size, out);
         text += size;
         length -= size;
     }
+}
+
+void print_json_text(const char *text, size_t length)
+{
     putchar('"');
+    put_text(stdout, text, length, true);
+    putchar('"');
+}
+
+/* Prints a line, behind this name if there is one. */
+static void put_line(FILE *out, const char *name, const char *format,
+                     va_list arguments)
+{
+    char line[3 * PATH_MAX];
+
+    /* clang-tidy 14 does not see that va_start() initializes */
+    vsnprintf(line, sizeof(line), format, arguments); /* NOLINT */
+    if (name != NULL)
+        fprintf(out, "%s: ", name);
+    put_text(out, line, strlen(line), false);
+    putc('\n', out);
+}
+
+void say(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    put_line(stdout, NULL, format, arguments);
+    va_end(arguments);
+}
+
+void complain(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    put_line(stderr, program_invocation_short_name, format, arguments);
+    va_end(arguments);
 }
 
 const char *base_name(const char *path)

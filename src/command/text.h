@@ -19,6 +19,16 @@ enum { PRINTABLE = 256 }; /* bytes of a text that is made printable */
 const char *make_printable(char printable[PRINTABLE], const char *text);
 
 /*
+ * Print one line, as printf(3) does, on standard output and as a message on
+ * standard error; a newline follows, and %m is errno's text. Control characters
+ * and bytes that are not UTF-8 become ?: paths and the names of processes and
+ * cgroups may be given as they are, no escape sequence of theirs reaches the
+ * terminal.
+ */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
  * Prints a string in JSON (RFC 8259). UTF-8 stays as it is; control characters
  * and bytes that are not UTF-8 are escaped by their number.
  */

@@ -153,7 +153,7 @@ static int edit_file(struct machine *machine, edit_call *edit,
 }
 
 /* Says what was done. It is done even if nobody can be told. */
-static int say(const char *line)
+static int tell(const char *line)
 {
     if (printf("%s\n", line) < 0 || fflush(stdout) != 0) {
         warn("standard output");
@@ -191,9 +191,9 @@ static int switch_off(struct machine *machine, bool quiet)
     else if (quiet)
         return 0;
     else
-        return say(status == 0 ? "off: programs that are started from now on "
-                                 "run without it"
-                               : "already off");
+        return tell(status == 0 ? "off: programs that are started from now on "
+                                  "run without it"
+                                : "already off");
     return MACHINE_DOUBT;
 }
 
@@ -273,9 +273,9 @@ static int switch_on(struct machine *machine, bool quiet)
                  find_number(idle, ""));
     free(idle);
     if (status == ALREADY)
-        return say(sentence("already on%s", after));
-    return say(sentence("on: programs that are started from now on have %s%s",
-                        machine->library.entry, after));
+        return tell(sentence("already on%s", after));
+    return tell(sentence("on: programs that are started from now on have %s%s",
+                         machine->library.entry, after));
 }
 
 /*
@@ -319,7 +319,7 @@ int switch_machine(const char *what, bool quiet, bool json)
     /* A library that is gone, or broken, can be switched off as well. */
     library_find(&machine.library);
     sigprocmask(SIG_BLOCK, NULL, &callers_mask);
-    signal(SIGPIPE, SIG_IGN); /* what was done is no failure, see say() */
+    signal(SIGPIPE, SIG_IGN); /* what was done is no failure, see tell() */
     block_signals();
     fd = take_lock();
     result =
