@@ -78,6 +78,7 @@ textfile 'keepalive_missing 2 keepalive_connections 2 keepalive_status 4' 99
 plugin "KEEPALIVE UNKNOWN - --idle: '5M' is not a whole number of seconds from 1 \
 to 32767 (5m is 300) 3" 5M
 textfile 'keepalive_status 125' 5M
+plugin 'KEEPALIVE UNKNOWN - usage: check_keepalive [SECONDS] 3' 100 200
 
 # answer STATUS LINE...: a command that says this
 answer() {
