@@ -184,3 +184,23 @@ private_etc() {
     rm -f "$preload_file"
     at_exit='umount -l /etc'
 }
+
+# private_usr: the same for /usr, behind private_etc
+private_usr() {
+    mkdir "$tmp/usr"
+    at_exit="umount -l /usr '$tmp/usr' /etc 2>/dev/null"
+    if ! mount -t tmpfs none "$tmp/usr" || ! mkdir "$tmp/usr/new" "$tmp/usr/work" ||
+        ! mount -t overlay none /usr \
+            -o "lowerdir=/usr,upperdir=$tmp/usr/new,workdir=$tmp/usr/work"; then
+        skip 'no private /usr'
+    fi
+}
+
+# nginx_http: the first lines of http { } in a configuration of nginx that
+# writes to $tmp only
+nginx_http() {
+    echo 'access_log off;'
+    for module in client_body proxy fastcgi uwsgi scgi; do
+        echo "${module}_temp_path $tmp/$module;"
+    done
+}

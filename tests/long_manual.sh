@@ -15,13 +15,7 @@ need mandoc ip ss socat strace
 export LC_ALL=C
 multiarch=$(${CC:-cc} -print-multiarch)
 [ -n "$multiarch" ] || skip 'no directory for each architecture here'
-mkdir "$tmp/usr"
-at_exit="umount -l /usr '$tmp/usr' /etc 2>/dev/null"
-if ! mount -t tmpfs none "$tmp/usr" || ! mkdir "$tmp/usr/new" "$tmp/usr/work" ||
-    ! mount -t overlay none /usr \
-        -o "lowerdir=/usr,upperdir=$tmp/usr/new,workdir=$tmp/usr/work"; then
-    skip 'no private /usr'
-fi
+private_usr
 source=$PWD
 
 # What is rendered, with a backslash at the end of a line taken in, and without

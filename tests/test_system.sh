@@ -12,14 +12,7 @@ in_namespace -m
 private_etc
 multiarch=$(${CC:-cc} -print-multiarch)
 [ -n "$multiarch" ] || skip 'no directory for each architecture here'
-
-mkdir "$tmp/usr"
-at_exit="umount -l /usr '$tmp/usr' /etc 2>/dev/null"
-if ! mount -t tmpfs none "$tmp/usr" || ! mkdir "$tmp/usr/new" "$tmp/usr/work" ||
-    ! mount -t overlay none /usr \
-        -o "lowerdir=/usr,upperdir=$tmp/usr/new,workdir=$tmp/usr/work"; then
-    skip 'no private /usr'
-fi
+private_usr
 library=/usr/lib/$multiarch/keepalive/libkeepalive.so
 broken=/usr/lib/libbroken.so
 narrow=$tmp/narrow loader=/lib/ld-linux.so.2

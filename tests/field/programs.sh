@@ -220,12 +220,7 @@ error_log stderr;
 pid $tmp/nginx.pid;
 events { }
 http {
-    access_log off;
-    client_body_temp_path $tmp/body;
-    proxy_temp_path $tmp/proxy;
-    fastcgi_temp_path $tmp/fastcgi;
-    uwsgi_temp_path $tmp/uwsgi;
-    scgi_temp_path $tmp/scgi;
+    $(nginx_http)
     server { listen 127.0.0.1:7020; root $tmp; }
 }
 END

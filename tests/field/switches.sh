@@ -20,12 +20,7 @@ pid $tmp/nginx.pid;
 user root;
 events { }
 http {
-    access_log off;
-    client_body_temp_path $tmp/body;
-    proxy_temp_path $tmp/proxy;
-    fastcgi_temp_path $tmp/fastcgi;
-    uwsgi_temp_path $tmp/uwsgi;
-    scgi_temp_path $tmp/scgi;
+    $(nginx_http)
     server { listen 127.0.0.1:7001; root $tmp/root; }
     server { listen 127.0.0.1:7000; location / { proxy_pass http://127.0.0.1:7001; } }
 }
