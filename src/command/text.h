@@ -20,10 +20,9 @@ const char *make_printable(char printable[PRINTABLE], const char *text);
 
 /*
  * Print one line, as printf(3) does, on standard output and as a message on
- * standard error; a newline follows, and %m is errno's text. Control characters
- * and bytes that are not UTF-8 become ?: paths and the names of processes and
- * cgroups may be given as they are, no escape sequence of theirs reaches the
- * terminal.
+ * standard error; a newline follows. Control characters and bytes that are not
+ * UTF-8 become ?: paths and the names of processes and cgroups may be given as
+ * they are, no escape sequence of theirs reaches the terminal.
  */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
