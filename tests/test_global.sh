@@ -489,6 +489,9 @@ holder=$!
 at_exit="kill $holder 2>/dev/null; $at_exit"
 expect 'a lock that others can hold' 'status 0' "$(global on | tail -n 1)"
 kill "$holder"
+for mask in 0400 0777; do
+    expect "umask $mask" 'status 0' "$(umask $mask; global on | tail -n 1)"
+done
 : >/etc/.ld.so.preload.keepalive.new
 expect 'what a killed run left' 'status 0' "$(global off | tail -n 1)"
 rm -f "$file"

@@ -278,7 +278,8 @@ expect 'status, chronyd' '1 status 0' "$(noted) $(tail -n 1 "$tmp/said")"
 expect 'on, quiet, chronyd' '' "$("$keepalive" -q --global on 2>&1)"
 mkdir -p /etc/systemd/system/chrony.service.d
 dropin=/etc/systemd/system/chrony.service.d/keepalive.conf
-printf '[Service]\n#Environment=KEEPALIVE=off\n' >"$dropin"
+printf '[Service]\n#Environment=KEEPALIVE=off\n;Environment=KEEPALIVE=off\n' \
+    >"$dropin"
 global on >"$tmp/log"
 expect 'a comment in a unit' 1 "$(noted)"
 cp examples/chrony.conf "$dropin"

@@ -8,7 +8,7 @@
  *     cgroup/   every program of a cgroup: --cgroup
  *
  * What they stand on, and what uses nothing of them, lies beside this file:
- * flags, values, text, proc, child, elf, and locate for the library's file.
+ * flags, values, text, proc, child, lock, elf, and locate for the library.
  */
 #include "cgroup/switch.h"
 #include "exit_status.h"

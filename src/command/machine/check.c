@@ -167,7 +167,8 @@ static const char *check_mount(const struct machine *machine)
                           machine->library.path);
 }
 
-/* Does a file have a line, not a comment, with both texts in it? */
+/* Does a file have a line, not a comment of a shell or of systemd, with both
+ * texts in it? */
 static bool has_line(const char *path, const char *text, const char *other)
 {
     FILE *file = fopen(path, "re");
@@ -175,7 +176,7 @@ static bool has_line(const char *path, const char *text, const char *other)
     bool found = false;
 
     while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
-        found = line[0] != '#' && strstr(line, text) != NULL &&
+        found = strchr("#;", line[0]) == NULL && strstr(line, text) != NULL &&
                 strstr(line, other) != NULL;
     if (file != NULL)
         fclose(file);

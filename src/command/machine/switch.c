@@ -8,6 +8,7 @@
 #include "machine/switch.h"
 
 #include "exit_status.h"
+#include "lock.h"
 #include "machine/check.h"
 #include "machine/preload_file.h"
 #include "machine/status.h"
@@ -22,110 +23,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-    WAIT_SECONDS = 30, /* for another run */
-    ATTEMPTS = 5,      /* if others change the file meanwhile */
-    ALREADY = -2,      /* the file is as it is wanted */
+    ATTEMPTS = 5, /* if others change the file meanwhile */
+    ALREADY = -2, /* the file is as it is wanted */
 };
-
-/*
- * A signal between the lock and the last proof would leave the lock, or an
- * entry that was not tried. It takes effect when all is done, or while a run
- * waits for another.
- */
-static sigset_t callers_mask;
-
-static void block_signals(void)
-{
-    sigset_t all;
-
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, NULL);
-}
-
-static void restore_signals(void)
-{
-    sigprocmask(SIG_SETMASK, &callers_mask, NULL);
-}
-
-/*
- * Opens the lock file. One that others could open, and hold a lock on, is
- * removed. Returns -1, with errno, and 0 where it was removed.
- */
-static int open_lock(void)
-{
-    int fd = open(LOCK_FILE,
-                  O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
-    struct stat status;
-
-    if (fd < 0 && errno != ELOOP && errno != EISDIR)
-        return -1;
-    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-        (status.st_mode & 07777) == 0600 && status.st_uid == geteuid() &&
-        status.st_nlink == 1)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return unlink(LOCK_FILE) < 0 && errno != ENOENT ? -1 : 0;
-}
-
-/* Locks the file, unless the run that had it has removed it. */
-static bool is_locked(int fd)
-{
-    struct stat mine;
-    struct stat there;
-
-    return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &mine) == 0 &&
-           lstat(LOCK_FILE, &there) == 0 && mine.st_ino == there.st_ino &&
-           mine.st_dev == there.st_dev;
-}
-
-static time_t seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
-/*
- * Becomes the only run. Returns the descriptor that holds the lock, or -1 with
- * a line on standard error.
- */
-static int take_lock(void)
-{
-    const struct timespec moment = {0, 100000000};
-    time_t end = seconds() + WAIT_SECONDS;
-
-    while (seconds() < end) {
-        int fd = open_lock();
-
-        if (fd < 0) {
-            if (errno == EACCES && geteuid() != 0)
-                warnx("--global on and off need root");
-            else
-                warn("%s", LOCK_FILE);
-            return -1;
-        }
-        if (fd > 0 && is_locked(fd)) {
-            unlink(NEW_FILE); /* what a run that was killed has left */
-            return fd;
-        }
-        if (fd > 0)
-            close(fd);
-        restore_signals();
-        nanosleep(&moment, NULL);
-        block_signals();
-    }
-    warnx("another run has held %s for %d seconds; nothing was changed",
-          LOCK_FILE, WAIT_SECONDS);
-    return -1;
-}
 
 /* Edits the file, once. Returns ALREADY, or as replace_file(). */
 typedef int edit_call(const struct machine *machine, struct file *edited);
@@ -300,7 +203,7 @@ int switch_machine(const char *what, bool quiet, bool json)
     bool status = strcmp(what, "status") == 0;
     char printable[PRINTABLE];
     int result = STATUS_FAILED;
-    int fd;
+    struct lock lock;
 
     if (!on && !status && strcmp(what, "off") != 0)
         warnx("--global: '%s' is not on, off or status",
@@ -316,18 +219,17 @@ int switch_machine(const char *what, bool quiet, bool json)
     occupy_standard_descriptors();
     if (status)
         return show_status(json);
+    if (geteuid() != 0) {
+        complain("--global on and off need root");
+        return STATUS_FAILED;
+    }
+    signal(SIGPIPE, SIG_IGN); /* what was done is no failure, see tell() */
+    if (!take_lock(&lock, LOCK_FILE))
+        return STATUS_FAILED;
+    unlink(NEW_FILE); /* what a run that was killed has left */
     /* A library that is gone, or broken, can be switched off as well. */
     library_find(&machine.library);
-    sigprocmask(SIG_BLOCK, NULL, &callers_mask);
-    signal(SIGPIPE, SIG_IGN); /* what was done is no failure, see tell() */
-    block_signals();
-    fd = take_lock();
-    result =
-        fd < 0 ? STATUS_FAILED : (on ? switch_on : switch_off)(&machine, quiet);
-    if (fd >= 0) {
-        unlink(LOCK_FILE);
-        close(fd);
-    }
-    restore_signals();
+    result = (on ? switch_on : switch_off)(&machine, quiet);
+    release_lock(&lock);
     return result;
 }
