@@ -71,32 +71,33 @@ const char *make_printable(char printable[PRINTABLE], const char *text)
     return printable;
 }
 
-/*
- * Prints a text, in JSON without what would end or break a string there; else
- * with ? for control characters and bytes that are not UTF-8.
- */
-static void put_text(FILE *out, const char *text, size_t length, bool json)
+void put_text(FILE *out, const char *text, size_t length, bool json)
 {
-    while (length > 0) {
+    const char *end = text + length;
+    const char *plain = text; /* from here on it is printed as it is */
+
+    while (text < end) {
         unsigned number;
-        size_t size = read_character(text, length, &number);
+        size_t size = read_character(text, (size_t)(end - text), &number);
         bool bad = size == 0 || is_control(number);
 
         if (size == 0) {
             number = (unsigned char)*text;
             size = 1;
         }
-        if (bad && json)
-            fprintf(out, "\\u%04x", number);
-        else if (bad)
-            putc('?', out);
-        else if (json && (number == '"' || number == '\\'))
-            fprintf(out, "\\%c", (int)number);
-        else
-            fwrite(text, 1, size, out);
+        if (bad || (json && (number == '"' || number == '\\'))) {
+            fwrite(plain, 1, (size_t)(text - plain), out);
+            if (bad && json)
+                fprintf(out, "\\u%04x", number);
+            else if (bad)
+                putc('?', out);
+            else
+                fprintf(out, "\\%c", (int)number);
+            plain = text + size;
+        }
         text += size;
-        length -= size;
     }
+    fwrite(plain, 1, (size_t)(end - plain), out);
 }
 
 void print_json_text(const char *text, size_t length)

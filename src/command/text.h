@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 enum { PRINTABLE = 256 }; /* bytes of a text that is made printable */
 
@@ -26,6 +27,12 @@ const char *make_printable(char printable[PRINTABLE], const char *text);
  */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Writes a text without what could harm a terminal, as say() does, or without
+ * what would end or break a string in JSON, as print_json_text() does.
+ */
+void put_text(FILE *out, const char *text, size_t length, bool json);
 
 /*
  * Prints a string in JSON (RFC 8259). UTF-8 stays as it is; control characters
