@@ -10,11 +10,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <string.h>
 #include <sys/prctl.h>
+#include <sys/types.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* The child's part, with signals as a program expects them. */
@@ -33,70 +31,22 @@ static void start_child(child_part *part, const void *argument,
     _exit(STATUS_FAILED);
 }
 
-static double now(void)
+/* Waits for the child, and kills it a second after its alarm. */
+static int wait_for_child(pid_t child, unsigned seconds)
 {
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-/* Where an answer is stored. */
-struct answer {
-    char *bytes;
-    size_t size;
-    size_t length;
-};
-
-/* Reads what there is within so many milliseconds. False at the end. */
-static bool read_answer(int fd, int milliseconds, struct answer *answer)
-{
-    struct pollfd end = {fd, POLLIN, 0};
-    char bytes[1024];
-    ssize_t got;
-
-    if (poll(&end, 1, milliseconds) <= 0)
-        return true;
-    got = read(fd, bytes, sizeof(bytes));
-    if (got <= 0)
-        return false;
-    if ((size_t)got > answer->size - answer->length)
-        got = (ssize_t)(answer->size - answer->length);
-    memcpy(answer->bytes + answer->length, bytes, (size_t)got);
-    answer->length += (size_t)got;
-    return true;
-}
-
-/*
- * Waits for the child. What it has started may hold the pipe open for longer,
- * and it may itself close the pipe and go on.
- */
-static int wait_for_child(pid_t child, int fd, unsigned seconds,
-                          struct answer *answer)
-{
-    enum { MOMENT = 50, LAST_READS = 64 }; /* milliseconds; a full pipe */
-    double end = now() + seconds + 1;      /* the alarm comes first */
-    bool open = true;
+    enum { MOMENT = 50 }; /* milliseconds */
+    int left = (int)(seconds + 1) * 1000;
     int pause = 1;
     int status;
     pid_t ended;
 
-    while ((ended = waitpid(child, &status, WNOHANG)) == 0 && now() < end) {
-        if (open) {
-            open = read_answer(fd, MOMENT, answer);
-        } else {
-            poll(NULL, 0, pause);
-            pause = pause < MOMENT ? 2 * pause : MOMENT;
-        }
-    }
-    for (int i = 0; open && i < LAST_READS; i++) {
-        size_t before = answer->length;
-
-        open = read_answer(fd, 0, answer) && answer->length > before;
+    while ((ended = waitpid(child, &status, WNOHANG)) == 0 && left > 0) {
+        poll(NULL, 0, pause);
+        left -= pause;
+        pause = pause < MOMENT ? 2 * pause : MOMENT;
     }
     if (ended == 0 && kill(child, SIGKILL) == 0)
-        while ((ended = waitpid(child, &status, 0)) < 0 && errno == EINTR)
-            ;
+        ended = waitpid(child, &status, 0);
     if (ended == child)
         return status;
     errno = ETIMEDOUT;
@@ -106,22 +56,26 @@ static int wait_for_child(pid_t child, int fd, unsigned seconds,
 int run_child(child_part *part, const void *argument, unsigned seconds,
               void *answer, size_t size, size_t *length)
 {
-    struct answer stored = {.bytes = answer, .size = size};
     int ends[2];
     int status = -1;
+    ssize_t got = 0;
     pid_t child;
 
     *length = 0;
     signal(SIGCHLD, SIG_DFL); /* ignored, it would leave nothing to wait for */
-    if (pipe2(ends, O_CLOEXEC) < 0)
+    /* Nobody waits for the pipe: what the child has started may hold it. */
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
         return -1;
     child = fork();
     if (child == 0)
         start_child(part, argument, seconds, ends[1]);
-    close(ends[1]);
-    if (child > 0)
-        status = wait_for_child(child, ends[0], seconds, &stored);
+    if (child > 0) {
+        status = wait_for_child(child, seconds);
+        got = status == -1 ? 0 : read(ends[0], answer, size);
+    }
     close(ends[0]);
-    *length = stored.length;
+    close(ends[1]);
+    if (got > 0)
+        *length = (size_t)got;
     return status;
 }

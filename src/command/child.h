@@ -15,10 +15,10 @@ typedef void child_part(const void *argument, int answer);
 
 /*
  * Does a part in a child process and reads its answer, at most `size` bytes;
- * what goes beyond is lost. No signal is ignored or blocked in the child. It
- * dies with its parent, unless its user changes, and is killed after `seconds`;
- * by an alarm(2), too, for a set-user-ID program, which its parent may not
- * kill.
+ * the rest, and all above 64 KiB, is lost. No signal is ignored or blocked in
+ * the child. It dies with its parent, unless its user changes, and is killed
+ * after `seconds`; by an alarm(2), too, for a set-user-ID program, which its
+ * parent may not kill.
  *
  * Stores the bytes that were read and returns the status of waitpid(2). -1,
  * with errno, if there could be no child, or none that could be killed.
