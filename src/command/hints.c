@@ -4,7 +4,6 @@
  */
 #include "hints.h"
 
-#include "syscall.h"
 #include "values.h"
 
 #include <err.h>
@@ -45,14 +44,8 @@ unsigned hint_at_values(const int given[KEEPALIVE_OPTIONS],
 void hint_at_new_sockets(const int given[KEEPALIVE_OPTIONS])
 {
     int values[KEEPALIVE_OPTIONS];
-    /* Past a library that is preloaded: the system's values are wanted. */
-    int fd = (int)keepalive_socket_call(KEEPALIVE_SOCKET, AF_INET,
-                                        SOCK_STREAM | SOCK_CLOEXEC, 0, 0, 0);
 
-    if (fd < 0)
-        return;
-    read_values(fd, values);
-    close(fd);
+    read_system(values);
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         if (given[i] != NO_VALUE)
             values[i] = given[i];

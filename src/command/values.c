@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 int read_option(int fd, int level, int option)
 {
@@ -34,6 +35,21 @@ int set_value(int fd, int row, int value)
     return (int)keepalive_socket_call(
         KEEPALIVE_SETSOCKOPT, fd, keepalive_options[row].level,
         keepalive_options[row].option, (long)&value, sizeof(value));
+}
+
+int make_socket(void)
+{
+    return (int)keepalive_socket_call(KEEPALIVE_SOCKET, AF_INET,
+                                      SOCK_STREAM | SOCK_CLOEXEC, 0, 0, 0);
+}
+
+void read_system(int values[KEEPALIVE_OPTIONS])
+{
+    int fd = make_socket();
+
+    read_values(fd, values);
+    if (fd >= 0)
+        close(fd);
 }
 
 void write_value(char *text, size_t size, int row, int value, bool json)

@@ -42,6 +42,15 @@ void read_values(int fd, int values[KEEPALIVE_OPTIONS]);
 int set_value(int fd, int row, int value);
 
 /*
+ * Makes a TCP socket of IPv4 that has the system's values: no preloaded library
+ * sees the call. This command may itself be running with one.
+ */
+int make_socket(void);
+
+/* The values of such a socket; all NO_VALUE where none can be made. */
+void read_system(int values[KEEPALIVE_OPTIONS]);
+
+/*
  * Writes a value as it is shown, in the unit of its row: "-", "on", "off" or a
  * number; in JSON null, true, false or a number.
  */

@@ -6,7 +6,6 @@
 
 #include "child.h"
 #include "proc.h"
-#include "syscall.h"
 #include "text.h"
 
 #include <err.h>
@@ -39,22 +38,6 @@ static void leave_network(void)
     fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     request.ifr_flags = IFF_UP;
     ioctl(fd, SIOCSIFFLAGS, &request);
-    close(fd);
-}
-
-/* A socket that has nothing from a library: this command may itself be running
- * with one. */
-static int make_socket(void)
-{
-    return (int)keepalive_socket_call(KEEPALIVE_SOCKET, AF_INET, SOCK_STREAM, 0,
-                                      0, 0);
-}
-
-void read_system(int system[KEEPALIVE_OPTIONS])
-{
-    int fd = make_socket();
-
-    read_values(fd, system);
     close(fd);
 }
 

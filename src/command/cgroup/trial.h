@@ -12,9 +12,6 @@
 /* The cgroup that is made for it; it is gone at the end. */
 #define TRIAL "keepalive-trial"
 
-/* The values of a socket that has none of its own, in this network. */
-void read_system(int system[KEEPALIVE_OPTIONS]);
-
 /*
  * Makes the cgroup in `parent` and opens it; -1, with a line about `path` on
  * standard error, where that fails.
