@@ -79,11 +79,15 @@ RULES
 END
 }
 
-# Nothing outlives the script: whatever runs in the three is its own.
+# Nothing outlives the script: whatever runs in the three is its own. They are
+# looked for until there are none, as one may just be starting another.
 end_network() {
-    for node in client nat server; do
-        # shellcheck disable=SC2046
-        kill $(ip netns pids $node) 2>/dev/null
+    for _ in $(seq 100); do
+        running=$(for node in client nat server; do ip netns pids $node; done)
+        [ -n "$running" ] || break
+        # shellcheck disable=SC2086
+        kill $running 2>/dev/null
+        sleep 0.1
     done
     umount -l /run
 }
