@@ -5,12 +5,14 @@
 # Makes cgroups that only processes of the script enter: $inner in $cgroup in
 # one of a name of this process, so that the parent of each is its own, too.
 # They are removed at the end, with whatever is still in them. The programs
-# that connect are in a network namespace of their own.
+# that connect are in a network namespace of their own, and /run is private: there
+# the command has its lock, which another run of the tests may hold just now.
 in_namespace -n -m
 need ip
 need_strace
 [ "$(id -u)" = 0 ] || skip 'needs root'
 ip link set lo up
+mount -t tmpfs -o mode=755 none /run || skip 'no mounts here'
 mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 [ -n "$mount" ] || skip 'no cgroup of version 2 is mounted'
 outer=$mount/$group_name
