@@ -79,11 +79,10 @@ starts() {
     inside "$cgroup" "$1" "$2" <"$tmp/fifo" >"$3" 2>&1 3>&- &
     pid=$!
     exec 3>"$tmp/fifo"
-    for _ in $(seq 100); do
-        ! grep -q ready "$3" || break
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.1
-    done
+    wait_until has_begun "$3" || fail "$2: it does not begin"
+}
+has_begun() {
+    grep -q ready "$1" || ! kill -0 "$pid" 2>/dev/null
 }
 goes_on() {
     echo >&3

@@ -464,7 +464,6 @@ int main(void)
     snprintf(probe, sizeof(probe), "%s/tests/probe", build);
 
     make_environments();
-    tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, sockets_follow_the_table, 0, ENVIRONMENTS);
     tcase_add_loop_test(cases, accepted_sockets_inherit, 0, ENVIRONMENTS);
     tcase_add_test(cases, settings_are_read_once_before_main);

@@ -16,6 +16,8 @@ static inline int run_suite(const char *name, TCase *cases)
     SRunner *runner;
     int failed;
 
+    /* The four seconds that are usual are few on a busy machine. */
+    tcase_set_timeout(cases, 60);
     suite_add_tcase(suite, cases);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

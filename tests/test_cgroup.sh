@@ -328,10 +328,8 @@ exec 5>"$tmp/turn"
 while flock -n /run/keepalive.lock true; do sleep 0.1; done
 "$COMMAND" -t 222 --cgroup "$inner" >"$tmp/said" 2>&1 5>&- &
 setter=$!
-for _ in $(seq 100); do
-    readlink /proc/$setter/fd/* | grep -qx "$inner" && break
-    sleep 0.1
-done
+has_opened() { readlink "/proc/$1/fd"/* | grep -qx "$inner"; }
+wait_until has_opened $setter || fail "$inner is never opened"
 rmdir "$inner"
 exec 5>&-
 wait "$setter"
@@ -381,18 +379,18 @@ fi
 rmdir "$inner/.control" "$inner/self"
 
 # What is shown is so at one moment, also while it is being replaced.
+is_stopped() {
+    shower=$(pgrep -P "$tracer") &&
+        grep -q '^State:.*[Tt] ' "/proc/$shower/status" &&
+        grep -q -- '--- stopped' "$tmp/trace"
+}
 put -t 111 --cgroup "$inner"
 strace -o "$tmp/trace" -e trace=bpf "$COMMAND" --cgroup "$inner" >"$tmp/out"
 for call in $(seq "$(grep -c '^bpf(' "$tmp/trace")"); do
     strace -o "$tmp/trace" -e trace=bpf -e inject="bpf:signal=STOP:when=$call" \
         "$COMMAND" --cgroup "$inner" >"$tmp/shown" 2>&1 &
     tracer=$!
-    for _ in $(seq 1000); do
-        shower=$(pgrep -P "$tracer") &&
-            grep -q '^State:.*[Tt] ' "/proc/$shower/status" &&
-            grep -q -- '--- stopped' "$tmp/trace" && break
-        sleep 0.01
-    done
+    wait_until is_stopped || fail "call $call of those that show: no stop"
     put -t 222 --cgroup "$inner"
     put -t "$call" --cgroup "$inner"
     kill -CONT "$shower"

@@ -400,17 +400,28 @@ for copy in libkeepalive third; do
 done
 rm "$file"
 
+# stopped_at CALL WORD: in the background, until its first such system call is
+# done; goes_on: to its end, with its status
+stopped_at() {
+    rm -f "$tmp/trace"
+    strace -o "$tmp/trace" -e trace="$1" -e inject="$1:signal=STOP:when=1" \
+        "$keepalive" --global "$2" >"$tmp/said" 2>&1 &
+    tracer=$!
+    wait_until grep -qs -- '--- stopped' "$tmp/trace" || fail "$2: no $1"
+}
+goes_on() {
+    kill -CONT "$(ps -o pid= --ppid "$tracer" | tr -d ' ')"
+    wait "$tracer"
+}
+
 # A line that others add while the programs are started: none is lost. The
-# system call before the file is replaced is held up meanwhile.
+# command is stopped just before it replaces the file.
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
     put '@A\n'
-    strace -qq -o /dev/null -e inject=fsync:delay_enter=3000000:when=1 \
-        "$keepalive" --global on >"$tmp/on" 2>&1 &
-    adder=$!
-    wait_until test -e /etc/.ld.so.preload.keepalive.new
-    sleep 0.3
+    stopped_at fsync on
+    [ -e /etc/.ld.so.preload.keepalive.new ] || fail 'no new file yet'
     text '@B\n' >>"$file"
-    wait "$adder"
+    goes_on
     content 'a line that was added meanwhile' '@A\n@B\n@L\n'
     rm "$file"
 fi
@@ -431,12 +442,9 @@ status 2" "$(blind off)"
         'keepalive is perhaps on for the whole machine, but see above
 status 2' "$(blind status | tail -n 2)"
     rm -f "$file"
-    strace -qq -o /dev/null -e inject=pipe2:delay_enter=1500000:when=1 \
-        "$keepalive" --global status >"$tmp/said" 2>&1 &
-    looker=$!
-    sleep 0.5
+    stopped_at pipe2 status
     put '@L\n'
-    wait $looker
+    goes_on
     expect 'status, switched on meanwhile' \
         '0 keepalive is on for the whole machine' "$? $(tail -n 1 "$tmp/said")"
     strace -qq -f -o /dev/null -e inject=socket:error=EAFNOSUPPORT \

@@ -40,10 +40,10 @@ hold() {
     : >"$tmp/hold"
     "$keepalive" --global on >"$tmp/on" 2>&1 &
     held=$!
-    timeout 20 cat "$tmp/reached" >/dev/null || fail "$1: nothing was started"
+    timeout 120 cat "$tmp/reached" >/dev/null || fail "$1: nothing was started"
 }
 release() {
-    echo "$1" | timeout 20 tee "$tmp/go" >/dev/null
+    echo "$1" | timeout 120 tee "$tmp/go" >/dev/null
     wait "$held"
     echo "status $?" >>"$tmp/on"
 }

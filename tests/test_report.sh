@@ -47,7 +47,7 @@ def on_terminal():
             null = os.open("/dev/null", os.O_WRONLY)
             os.dup2(null, 1)
             os.execve(program, [program, "sockets"], values)
-        for _ in range(200):
+        for _ in range(500):
             ended, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
             if ended:
                 break

@@ -38,11 +38,8 @@ end_others() {
 # shellcheck disable=SC2034 # common.sh runs it
 at_exit=end_others
 
-listen() { # PORT: waits until somebody listens there
-    for _ in $(seq 200); do
-        ss -Htln "sport = :$1" | grep -q . && return
-        sleep 0.1
-    done
+listens() { # PORT
+    ss -Htln "sport = :$1" | grep -q .
 }
 
 # The connected sockets of the program that has the one that ss(8) selects.
@@ -52,12 +49,13 @@ sockets() {
         grep -o 'pid=[0-9]*' | cut -d = -f 2 | sort -u)
 }
 
-# measure NAME EXPECTED FILTER: waits ten seconds for a socket
+has_sockets() {
+    [ -n "$(sockets "$1")" ]
+}
+
+# measure NAME EXPECTED FILTER: waits for a socket
 measure() {
-    for _ in $(seq 100); do
-        [ -z "$(sockets "$3")" ] || break
-        sleep 0.1
-    done
+    wait_until has_sockets "$3"
     # Once more: some programs set their own values when they are connected.
     sleep 0.3
     row "$1" "$2" "$(sockets "$3")"
@@ -97,7 +95,7 @@ server() {
     shift 3
     have "${name%% *}" || return
     (launch "$@") &
-    listen "$port"
+    wait_until listens "$port"
     setsid socat -u "TCP:127.0.0.1:$port" - </dev/null >/dev/null 2>&1 &
     measure "$name (server)" "$expected" "sport = :$port"
 }
@@ -105,7 +103,7 @@ server() {
 setsid socat -u TCP6-LISTEN:7000,ipv6only=0,fork,reuseaddr OPEN:/dev/null \
     </dev/null 2>/dev/null &
 silent=$!
-listen 7000
+wait_until listens 7000
 
 # Those of the tests' own packages. An expected value may be a `*`.
 common_programs() {
