@@ -8,7 +8,7 @@ in_namespace -m
 private_etc
 need python3 flock
 
-library=$tmp/usr/lib/x/libkeepalive.so
+library=$tmp/usr/lib/x-y/libkeepalive.so
 keepalive=$tmp/usr/bin/keepalive
 file=/etc/ld.so.preload
 make -s BUILD="$tmp/build" prefix="$tmp/usr" libdir="${library%/*}" install \

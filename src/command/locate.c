@@ -7,17 +7,13 @@
 #include "elf.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define LIBRARY_NAME "libkeepalive.so"
-/* Packages install it in a directory of this name, below that of $LIB. */
-#define LIBRARY_DIRECTORY "keepalive"
-
-/* The two spellings of the token. */
-static const char *const tokens[] = {"$LIB", "${LIB}"};
 
 /*
  * What $LIB stands for in the loader of a 64-bit and of a 32-bit program, see
@@ -62,22 +58,21 @@ static bool find_beside(char path[PATH_MAX])
 static void find_twin(struct library *library)
 {
     for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
-        const char *place = library->path;
+        const char *place = strstr(library->path, pairs[i].mine);
+        const char *rest;
+        int head;
 
-        while ((place = strstr(place, pairs[i].mine)) != NULL) {
-            int head = (int)(place - library->path);
-            const char *rest = place + strlen(pairs[i].mine);
-
-            snprintf(library->twin, PATH_MAX, "%.*s%s%s", head, library->path,
-                     pairs[i].twin, rest);
-            library->twin_kind = elf_kind(library->twin);
-            if (library->twin_kind != 0 &&
-                library->twin_kind != library->kind) {
-                snprintf(library->entry, PATH_MAX, "%.*s/$LIB/%s", head,
-                         library->path, rest);
-                return;
-            }
-            place++;
+        if (place == NULL)
+            continue;
+        head = (int)(place - library->path);
+        rest = place + strlen(pairs[i].mine);
+        snprintf(library->twin, PATH_MAX, "%.*s%s%s", head, library->path,
+                 pairs[i].twin, rest);
+        library->twin_kind = elf_kind(library->twin);
+        if (library->twin_kind != 0 && library->twin_kind != library->kind) {
+            snprintf(library->entry, PATH_MAX, "%.*s/$LIB/%s", head,
+                     library->path, rest);
+            return;
         }
     }
     library->twin[0] = '\0';
@@ -107,97 +102,63 @@ void library_find(struct library *library)
 }
 
 /* The directories /lib and /usr/lib are the same on most systems. */
-static const char *without_usr(const char *path, size_t *length)
+static const char *without_usr(const char *path)
 {
-    if (*length < 5 || strncmp(path, "/usr/", 5) != 0)
-        return path;
-    *length -= 4;
-    return path + 4;
-}
-
-static bool has_name(const char *word, size_t length)
-{
-    const char *slash = memrchr(word, '/', length);
-    const char *name = slash == NULL ? word : slash + 1;
-
-    return (size_t)(word + length - name) == sizeof(LIBRARY_NAME) - 1 &&
-           memcmp(name, LIBRARY_NAME, sizeof(LIBRARY_NAME) - 1) == 0;
-}
-
-/* Can $LIB stand for this part of a path? "lib64" or "lib/" and one more. */
-static bool is_lib(const char *part, size_t length)
-{
-    static const char own[] = "lib/" LIBRARY_DIRECTORY;
-    const char *slash = memchr(part, '/', length);
-
-    if (length < 3 || memcmp(part, "lib", 3) != 0)
-        return false;
-    if (slash == NULL)
-        return true;
-    return slash == part + 3 && memrchr(part, '/', length) == slash &&
-           (length != sizeof(own) - 1 || memcmp(part, own, length) != 0);
-}
-
-/* Does a word with $LIB in it, at `token`, stand for the path? */
-static bool matches_token(const char *path, size_t size, const char *word,
-                          size_t length, const char *token)
-{
-    size_t head = (size_t)(token - word);
-    const char *rest = NULL;
-    size_t tail;
-
-    for (size_t i = 0; i < sizeof(tokens) / sizeof(*tokens); i++) {
-        size_t name = strlen(tokens[i]);
-
-        if (length - head > name && memcmp(token, tokens[i], name) == 0)
-            rest = token + name;
-    }
-    if (rest == NULL)
-        return false;
-    tail = (size_t)(word + length - rest);
-    return head + tail < size && *rest == '/' &&
-           memcmp(word, path, head) == 0 &&
-           memcmp(rest, path + size - tail, tail) == 0 &&
-           is_lib(path + head, size - head - tail);
+    return strncmp(path, "/usr/", 5) == 0 ? path + 4 : path;
 }
 
 /* However it is written: a doubled slash, a link of another name. */
-static bool is_same_file(const struct library *library, const char *word,
-                         size_t length)
+static bool is_same_file(const char *path, const char *other)
 {
-    char path[PATH_MAX];
     struct stat one;
-    struct stat other;
+    struct stat two;
 
-    if (length >= sizeof(path) || word[0] != '/')
-        return false;
-    snprintf(path, sizeof(path), "%.*s", (int)length, word);
-    return stat(path, &one) == 0 && stat(library->path, &other) == 0 &&
-           one.st_ino == other.st_ino && one.st_dev == other.st_dev;
+    return path[0] == '/' && stat(path, &one) == 0 && stat(other, &two) == 0 &&
+           one.st_ino == two.st_ino && one.st_dev == two.st_dev;
+}
+
+/* Can $LIB in this text be what makes it the path? */
+static bool matches_token(const char *text, const char *path)
+{
+    static const char *const tokens[] = {"$LIB", "${LIB}"};
+    static const char *const directories[] = {"lib*", "lib/*-*"};
+    char pattern[PATH_MAX + 8];
+
+    for (int i = 0; i < 4; i++) {
+        const char *token = tokens[i / 2];
+        const char *place = strstr(text, token);
+
+        if (place == NULL)
+            continue;
+        snprintf(pattern, sizeof(pattern), "%.*s%s%s", (int)(place - text),
+                 text, directories[i % 2], place + strlen(token));
+        if (fnmatch(pattern, path, FNM_PATHNAME | FNM_NOESCAPE) == 0)
+            return true;
+    }
+    return false;
 }
 
 bool library_is(const struct library *library, const char *word, size_t length)
 {
-    size_t size = strlen(library->path);
-    const char *path = without_usr(library->path, &size);
-    const char *token;
+    const char *path = without_usr(library->path);
+    char text[PATH_MAX];
 
-    if (is_same_file(library, word, length))
-        return true;
-    if (!has_name(word, length))
+    if (length >= sizeof(text))
         return false;
+    memcpy(text, word, length);
+    text[length] = '\0';
+    word = without_usr(text);
     /* Without a directory: the loader finds it somewhere. */
-    if (memchr(word, '/', length) == NULL)
-        return true;
-    word = without_usr(word, &length);
-    token = memchr(word, '$', length);
-    if (token != NULL)
-        return matches_token(path, size, word, length, token);
-    return length == size && memcmp(word, path, size) == 0;
+    return strcmp(text, LIBRARY_NAME) == 0 || strcmp(word, path) == 0 ||
+           is_same_file(text, library->path) || matches_token(word, path);
 }
 
 bool library_is_other(const struct library *library, const char *word,
                       size_t length)
 {
-    return has_name(word, length) && !library_is(library, word, length);
+    static const char end[] = "/" LIBRARY_NAME;
+    size_t size = sizeof(end) - 1;
+
+    return length >= size && memcmp(word + length - size, end, size) == 0 &&
+           !library_is(library, word, length);
 }
