@@ -237,10 +237,11 @@ script of-env-shell '#!/usr/bin/env sh\necho it runs'
 script of-env-unknown '#!/usr/bin/env -S -uA static'
 # Commands that run others: some clean the environment on the way, and some have
 # a different program run it. Each is a stand-in of its name.
-for name in sudo doas pkexec su runuser setpriv systemd-run systemctl \
+for name in sudo pkexec su runuser setpriv systemd-run systemctl \
     supervisorctl postfix docker podman nerdctl snap flatpak tmux screen; do
     cp "$tmp/bin/plain" "$tmp/bin/$name"
 done
+script doas '#!/bin/sh\necho it runs'
 script service '#!/bin/sh\necho it runs'
 script invoke-rc.d '#!/bin/sh\necho it runs'
 script pg_ctlcluster '#!/usr/bin/env sh\necho it runs'
@@ -351,6 +352,7 @@ static setpriv --reuid 65534 --clear-groups static
 sudo.keepalive setpriv --reuid 65534 --clear-groups --reset-env plain
 systemd-run.keepalive systemd-run plain
 - systemd-run --scope plain
+- systemd-run -E LD_PRELOAD=$LIBKEEPALIVE plain
 - systemd-run -u static --scope -p A=1 plain
 static systemd-run --slice plain --scope static
 systemctl.edit systemctl start nginx
@@ -399,6 +401,7 @@ except BlockingIOError:
     env TMUX_TMPDIR="$tmp/full" "$COMMAND" tmux 2>&1 |
     grep -c 'server that runs already')"
 expect 'screen: its window' 1 "$(STY=1.pts server screen)"
+expect 'screen: a server of its own' 0 "$(STY=1.pts server screen -dm)"
 expect "a program of one's own" 'it runs' \
     "$(cd "$tmp" && "$COMMAND" bin/service 2>&1)"
 expect 'systemd-run of keepalive itself' 'it runs' \

@@ -27,97 +27,69 @@ union section {
 
 /* A field of one of them, as it is called in both classes. */
 #define FIELD(header, any, name)                                               \
-    ((header).wide.e_ident[EI_CLASS] == ELFCLASS64                             \
-         ? (uint64_t)(any).wide.name                                           \
-         : (uint64_t)(any).narrow.name)
+    ((header)->wide.e_ident[EI_CLASS] == ELFCLASS64                            \
+         ? (uint64_t)(any)->wide.name                                          \
+         : (uint64_t)(any)->narrow.name)
 
-/* Reads one of them: what is not in the file any more is zero. */
-static bool read_part(int fd, void *part, size_t size, uint64_t offset)
+/* Reads the name of the loader; "" where there is none. */
+static void read_loader(int fd, const union header *header,
+                        char loader[PATH_MAX])
 {
-    memset(part, 0, size);
-    return pread(fd, part, size, (off_t)offset) > 0;
+    union segment segment = {.wide.p_type = PT_NULL};
+    uint64_t place = FIELD(header, header, e_phoff);
+    uint64_t left = FIELD(header, header, e_phnum);
+    ssize_t length = 0;
+
+    for (; left > 0 && segment.wide.p_type != PT_INTERP; left--) {
+        if (pread(fd, &segment, sizeof(segment), (off_t)place) <= 0)
+            break;
+        place += FIELD(header, header, e_phentsize);
+    }
+    if (segment.wide.p_type == PT_INTERP)
+        length = pread(fd, loader, PATH_MAX - 1,
+                       (off_t)FIELD(header, &segment, p_offset));
+    loader[length > 0 ? length : 0] = '\0';
 }
 
-static bool read_header(int fd, union header *header)
+/* Go's linker leaves a section of its own, strip(1) and dynamic linking or not.
+ * Its name is looked for where the names of all sections are. */
+static bool has_go_section(int fd, const union header *header)
 {
-    return read_part(fd, header, sizeof(*header), 0) &&
-           memcmp(header->wide.e_ident, ELFMAG, SELFMAG) == 0;
+    static const char mark[] = ".go.buildinfo", note[] = ".note.go.buildid";
+    union section section;
+    char names[65536];
+    ssize_t length = pread(fd, &section, sizeof(section),
+                           (off_t)(FIELD(header, header, e_shoff) +
+                                   FIELD(header, header, e_shstrndx) *
+                                       FIELD(header, header, e_shentsize)));
+    uint64_t size = length > 0 ? FIELD(header, &section, sh_size) : 0;
+
+    if (size > 0)
+        length = pread(fd, names, size < sizeof(names) ? size : sizeof(names),
+                       (off_t)FIELD(header, &section, sh_offset));
+    return size > 0 && length > 0 &&
+           (memmem(names, (size_t)length, mark, sizeof(mark)) != NULL ||
+            memmem(names, (size_t)length, note, sizeof(note)) != NULL);
 }
 
-unsigned elf_kind_of(int fd)
-{
-    union header header;
-    const unsigned char *ident = header.wide.e_ident;
-
-    if (!read_header(fd, &header))
-        return 0;
-    return (unsigned)header.wide.e_machine << 16 |
-           (unsigned)ident[EI_DATA] << 8 | ident[EI_CLASS];
-}
-
-unsigned elf_kind(const char *path)
+unsigned read_elf(const char *path, struct elf *elf)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    unsigned kind = fd < 0 ? 0 : elf_kind_of(fd);
+    union header header = {.wide.e_machine = EM_NONE};
+    const unsigned char *ident = header.wide.e_ident;
+    unsigned kind = 0;
 
+    if (fd >= 0 && pread(fd, &header, sizeof(header), 0) > 0 &&
+        memcmp(ident, ELFMAG, SELFMAG) == 0)
+        kind = (unsigned)header.wide.e_machine << 16 |
+               (unsigned)ident[EI_DATA] << 8 | ident[EI_CLASS];
+    if (elf != NULL)
+        elf->kind = kind;
+    if (elf != NULL && kind != 0) {
+        elf->go = has_go_section(fd, &header);
+        read_loader(fd, &header, elf->loader);
+    }
     if (fd >= 0)
         close(fd);
     return kind;
-}
-
-bool elf_loader_of(int fd, char loader[PATH_MAX])
-{
-    union header header;
-    union segment segment;
-    uint64_t count =
-        read_header(fd, &header) ? FIELD(header, header, e_phnum) : 0;
-
-    loader[0] = '\0';
-    for (uint64_t i = 0; i < count; i++) {
-        ssize_t length;
-
-        if (!read_part(fd, &segment, sizeof(segment),
-                       FIELD(header, header, e_phoff) +
-                           i * FIELD(header, header, e_phentsize)))
-            return true;
-        if (segment.wide.p_type != PT_INTERP)
-            continue;
-        length = pread(fd, loader, PATH_MAX - 1,
-                       (off_t)FIELD(header, segment, p_offset));
-        loader[length > 0 ? length : 0] = '\0';
-        return true;
-    }
-    return count == 0;
-}
-
-bool elf_loader(const char *path, char loader[PATH_MAX])
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    bool found = fd >= 0 && elf_loader_of(fd, loader) && loader[0] == '/';
-
-    if (fd >= 0)
-        close(fd);
-    return found;
-}
-
-bool is_go_program(int fd)
-{
-    static const char mark[] = ".go.buildinfo", note[] = ".note.go.buildid";
-    union header header;
-    union section section;
-    char names[65536];
-    ssize_t length;
-
-    if (!read_header(fd, &header) ||
-        !read_part(fd, &section, sizeof(section),
-                   FIELD(header, header, e_shoff) +
-                       FIELD(header, header, e_shstrndx) *
-                           FIELD(header, header, e_shentsize)))
-        return false;
-    length = pread(fd, names, sizeof(names),
-                   (off_t)FIELD(header, section, sh_offset));
-    if (length > (ssize_t)FIELD(header, section, sh_size))
-        length = (ssize_t)FIELD(header, section, sh_size);
-    return length > 0 && (memmem(names, (size_t)length, mark, sizeof(mark)) ||
-                          memmem(names, (size_t)length, note, sizeof(note)));
 }

@@ -1,5 +1,5 @@
 /*
- * elf.h - what an ELF file is: machine and class, loader, Go
+ * elf.h - what an ELF file is
  * SPDX-License-Identifier: MIT
  */
 #ifndef KEEPALIVE_ELF_H
@@ -8,26 +8,16 @@
 #include <limits.h>
 #include <stdbool.h>
 
-/* Machine, byte order and class of an ELF file; 0 where it is none. */
-unsigned elf_kind(const char *path);
-
-/* The loader that an ELF file asks for; false where it is none or static. */
-bool elf_loader(const char *path, char loader[PATH_MAX]);
-
-/* The same of an open file. */
-unsigned elf_kind_of(int fd);
+struct elf {
+    unsigned kind;         /* machine, byte order and class */
+    bool go;               /* made by Go's linker */
+    char loader[PATH_MAX]; /* that it asks for; "" where it is static */
+};
 
 /*
- * The program that the kernel starts instead of this one: the loader. False if
- * there is none: a static program. What cannot be read has one called "". The
- * file is of this machine's byte order.
+ * Reads what the file is, if `elf` is not NULL, and returns its kind; 0 where
+ * it is not ELF or cannot be read. It is of this machine's byte order.
  */
-bool elf_loader_of(int fd, char loader[PATH_MAX]);
-
-/*
- * Go's linker leaves a section of its own, strip(1) and dynamic linking or not.
- * Its name is looked for where the names of all sections are.
- */
-bool is_go_program(int fd);
+unsigned read_elf(const char *path, struct elf *elf);
 
 #endif

@@ -68,7 +68,7 @@ static void find_twin(struct library *library)
         rest = place + strlen(pairs[i].mine);
         snprintf(library->twin, PATH_MAX, "%.*s%s%s", head, library->path,
                  pairs[i].twin, rest);
-        library->twin_kind = elf_kind(library->twin);
+        library->twin_kind = read_elf(library->twin, NULL);
         if (library->twin_kind != 0 && library->twin_kind != library->kind) {
             snprintf(library->entry, PATH_MAX, "%.*s/$LIB/%s", head,
                      library->path, rest);
@@ -89,7 +89,7 @@ void library_find(struct library *library)
     if (library->installed)
         memcpy(library->path, KEEPALIVE_LIBRARY, sizeof(KEEPALIVE_LIBRARY));
     memcpy(library->entry, library->path, strlen(library->path) + 1);
-    library->kind = elf_kind(library->path);
+    library->kind = read_elf(library->path, NULL);
     /* The loader takes a list apart at these, and gives $ a meaning. */
     if (library->path[strcspn(library->path, " \t\n:#$")] != '\0')
         library->fault =

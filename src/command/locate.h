@@ -13,7 +13,7 @@
 struct library {
     char path[PATH_MAX];  /* its file */
     char entry[PATH_MAX]; /* what the loader is given for it */
-    unsigned kind;        /* of the file, see elf_kind() */
+    unsigned kind;        /* of the file, see read_elf() */
     char twin[PATH_MAX];  /* the file for 32-bit programs; "" without one */
     unsigned twin_kind;
     bool installed;    /* not that of a build tree */

@@ -5,6 +5,7 @@
 #include "values.h"
 
 #include "syscall.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -65,4 +66,47 @@ void write_value(char *text, size_t size, int row, int value, bool json)
         snprintf(text, size, "%d", value / scale);
     else
         snprintf(text, size, "%.3f", (double)value / scale);
+}
+
+void hint_at_values(const int given[KEEPALIVE_OPTIONS],
+                    const int values[KEEPALIVE_OPTIONS])
+{
+    static bool interval_said, timeout_said;
+    int idle = values[KEEPALIVE_IDLE];
+    int interval = values[KEEPALIVE_INTERVAL];
+    int timeout = values[KEEPALIVE_TIMEOUT];
+    int scale = keepalive_options[KEEPALIVE_TIMEOUT].scale;
+    bool idle_given = given[KEEPALIVE_IDLE] != NO_VALUE;
+    bool interval_given = given[KEEPALIVE_INTERVAL] != NO_VALUE;
+
+    if (idle == NO_VALUE || interval == NO_VALUE)
+        return;
+    if (!interval_said && idle_given && !interval_given && idle < interval) {
+        complain("the idle time, %d s, is below the interval: after the first, "
+                 "probes come every %d s; set the interval as well (-i, %s)",
+                 idle, interval,
+                 keepalive_options[KEEPALIVE_INTERVAL].variable);
+        interval_said = true;
+    }
+    if (!timeout_said && timeout > 0 &&
+        (idle_given || interval_given ||
+         given[KEEPALIVE_TIMEOUT] != NO_VALUE) &&
+        timeout <= ((long long)idle + interval) * scale) {
+        complain("one lost probe ends an idle connection: the timeout, %.*f s, "
+                 "is not above idle time plus interval, %d + %d s (-u, %s)",
+                 timeout % scale == 0 ? 0 : 3, (double)timeout / scale, idle,
+                 interval, keepalive_options[KEEPALIVE_TIMEOUT].variable);
+        timeout_said = true;
+    }
+}
+
+void hint_at_new_sockets(const int given[KEEPALIVE_OPTIONS])
+{
+    int values[KEEPALIVE_OPTIONS];
+
+    read_system(values);
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        if (given[i] != NO_VALUE)
+            values[i] = given[i];
+    hint_at_values(given, values);
 }

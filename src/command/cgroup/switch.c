@@ -19,7 +19,6 @@
 #include "cgroup/show.h"
 #include "cgroup/trial.h"
 #include "exit_status.h"
-#include "hints.h"
 #include "proc.h"
 #include "text.h"
 

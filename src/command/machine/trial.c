@@ -191,13 +191,16 @@ static bool find_narrow_in(const char *directory, unsigned kind,
     bool found = false;
 
     while (list != NULL && !found && (entry = readdir(list)) != NULL) {
+        struct elf elf;
         unsigned its;
 
         snprintf(narrow->path, PATH_MAX, "%s/%s", directory, entry->d_name);
-        its = elf_kind(narrow->path);
+        its = read_elf(narrow->path, NULL);
         found = (its & 0xff) == ELFCLASS32 && its != kind &&
                 (its >> 16 == EM_386 || its >> 16 == EM_ARM) &&
-                elf_loader(narrow->path, narrow->loader);
+                read_elf(narrow->path, &elf) != 0 && elf.loader[0] == '/';
+        if (found)
+            memcpy(narrow->loader, elf.loader, PATH_MAX);
     }
     if (list != NULL)
         closedir(list);

@@ -5,74 +5,17 @@
 #include "run/launch.h"
 
 #include "exit_status.h"
-#include "flags.h"
-#include "hints.h"
 #include "locate.h"
 #include "run/reach.h"
 #include "text.h"
 #include "values.h"
 
-#include <err.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* The value of LD_PRELOAD, or "". Of two the loader obeys the last. */
-static const char *find_preload(void)
-{
-    const char *value = "";
-
-    for (char **variable = environ; variable != NULL && *variable != NULL;
-         variable++)
-        if (strncmp(*variable, "LD_PRELOAD=", 11) == 0)
-            value = *variable + 11;
-    return value;
-}
-
-/* Puts the library in front of LD_PRELOAD, once; the rest stays. */
-static bool preload_library(const struct library *library)
-{
-    const char *word = find_preload();
-    char *list = malloc(strlen(library->entry) + strlen(word) + 2);
-    char *end;
-    bool done;
-
-    if (list == NULL)
-        return false;
-    memcpy(list, library->entry, strlen(library->entry));
-    end = list + strlen(library->entry);
-    for (word += strspn(word, " :"); *word != '\0';
-         word += strspn(word, " :")) {
-        size_t length = strcspn(word, " :");
-
-        if (!library_is(library, word, length)) {
-            *end++ = ':';
-            memcpy(end, word, length);
-            end += length;
-        }
-        word += length;
-    }
-    *end = '\0';
-    unsetenv("LD_PRELOAD");
-    done = setenv("LD_PRELOAD", list, 1) == 0;
-    free(list);
-    return done;
-}
-
-/* A KEEPALIVE=off or 0 in the environment is not meant for this command. Any
- * other value may be another program's, and keepalive is on with it. */
-static void enable_keepalive(void)
-{
-    const char *old = getenv("KEEPALIVE");
-    int value = KEEPALIVE_ON;
-
-    if (old != NULL && keepalive_parse(KEEPALIVE_SWITCH, old, &value) &&
-        value == KEEPALIVE_OFF)
-        unsetenv("KEEPALIVE");
-}
 
 /* Sets a variable, or removes all of that name. */
 static bool set_variable(const char *name, const char *value)
@@ -81,87 +24,110 @@ static bool set_variable(const char *name, const char *value)
     return value == NULL || setenv(name, value, 1) == 0;
 }
 
-/* Puts the values into the environment. A timeout of 0 is none. */
-static bool export_values(const struct wanted *wanted)
+/* Puts the library in front of LD_PRELOAD, once; the rest stays. Of two
+ * variables of that name the loader obeys the last. */
+static bool preload_library(const struct library *library)
 {
+    char none[] = "";
+    char *old = none;
+    size_t length = strlen(library->entry);
+    char *list;
+    bool done;
+
+    for (char **variable = environ; *variable != NULL; variable++)
+        if (strncmp(*variable, "LD_PRELOAD=", 11) == 0)
+            old = *variable + 11;
+    list = malloc(length + strlen(old) + 2);
+    if (list == NULL)
+        return false;
+    memcpy(list, library->entry, length + 1);
+    for (char *word = strtok(old, " :"); word != NULL;
+         word = strtok(NULL, " :"))
+        if (!library_is(library, word, strlen(word)))
+            stpcpy(stpcpy(strchr(list, '\0'), ":"), word);
+    done = set_variable("LD_PRELOAD", list);
+    free(list);
+    return done;
+}
+
+/*
+ * Puts the values into the environment, and stores which the command will have
+ * there. A timeout of 0 is none. A KEEPALIVE=off or 0 that was there is not
+ * meant for this command; any other value may be another program's, and
+ * keepalive is on with it.
+ */
+static bool export_values(const struct wanted *wanted,
+                          int values[KEEPALIVE_OPTIONS])
+{
+    const char *name = keepalive_options[KEEPALIVE_SWITCH].variable;
+    const char *old = getenv(name);
     const char *word = wanted->values[KEEPALIVE_SWITCH] == 0 ? "off"
                        : wanted->force                       ? "force"
                                                              : NULL;
-    bool done =
-        word == NULL ||
-        set_variable(keepalive_options[KEEPALIVE_SWITCH].variable, word);
+    int value = KEEPALIVE_ON;
+    bool done = true;
 
-    for (int i = 0; done && i < KEEPALIVE_OPTIONS; i++) {
+    if (old != NULL)
+        keepalive_parse(KEEPALIVE_SWITCH, old, &value);
+    if (word != NULL || value == KEEPALIVE_OFF)
+        done = set_variable(name, word);
+    for (int i = KEEPALIVE_SWITCH + 1; i < KEEPALIVE_OPTIONS; i++) {
+        const struct keepalive_option *option = &keepalive_options[i];
         char number[16];
 
-        if (i == KEEPALIVE_SWITCH || wanted->values[i] == NO_VALUE)
-            continue;
-        snprintf(number, sizeof(number), "%d",
-                 wanted->values[i] / keepalive_options[i].scale);
-        done = set_variable(keepalive_options[i].variable,
-                            wanted->values[i] == 0 ? NULL : number);
+        old = getenv(option->variable);
+        values[i] = wanted->values[i];
+        if (values[i] != NO_VALUE) {
+            snprintf(number, sizeof(number), "%d", values[i] / option->scale);
+            done = set_variable(option->variable,
+                                values[i] == 0 ? NULL : number) &&
+                   done;
+        } else if (old != NULL && keepalive_parse(i, old, &values[i])) {
+            values[i] *= option->scale;
+        }
     }
     return done;
 }
 
-/* Hints at values of the environment that the command will have. */
-static void hint_at_environment(void)
-{
-    int given[KEEPALIVE_OPTIONS];
-
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
-        const char *text = getenv(keepalive_options[i].variable);
-
-        given[i] = NO_VALUE;
-        if (text != NULL && keepalive_parse(i, text, &given[i]))
-            given[i] *= keepalive_options[i].scale;
-    }
-    hint_at_new_sockets(given);
-}
-
 /* Why a command could not be started, for the error of execvp(3). */
-static void warn_not_started(const char *name, int error)
+static void explain_start(const char *name, int error)
 {
-    char printable[PRINTABLE];
-    struct stat status;
     const char *reason = strerror(error);
+    struct stat status;
 
-    if (strchr(name, '/') != NULL && stat(name, &status) == 0 &&
-        S_ISREG(status.st_mode)) {
+    if (strchr(name, '/') != NULL && stat(name, &status) == 0) {
         if (error == EACCES && (status.st_mode & 0111) == 0)
             reason = "the file has no execute permission";
         else if (error == ENOENT)
             reason = "the interpreter or loader that it needs was not found";
     }
-    warnx("%s: %s", *name == '\0' ? "''" : make_printable(printable, name),
-          reason);
+    complain("%s: %s", *name == '\0' ? "''" : name, reason);
 }
 
 int run_command(const struct request *request)
 {
+    const struct wanted *wanted = &request->wanted;
     char *const *command = request->operands;
-    bool off = request->wanted.values[KEEPALIVE_SWITCH] == 0;
-    char printable[PRINTABLE];
+    bool off = wanted->values[KEEPALIVE_SWITCH] == 0;
+    int values[KEEPALIVE_OPTIONS];
     struct library library;
     int error;
 
     library_find(&library);
     if (!off && library.fault != NULL) {
-        warnx("%s: %s", make_printable(printable, library.path), library.fault);
+        complain("%s: %s", library.path, library.fault);
         return STATUS_FAILED;
     }
-    if (!off)
-        enable_keepalive();
     if ((!off && !preload_library(&library)) ||
-        !export_values(&request->wanted)) {
-        warn(NULL);
+        !export_values(wanted, values)) {
+        complain("%s", strerror(errno));
         return STATUS_FAILED;
     }
-    if (request->given['q'] == NULL &&
-        check_reach(command, &library, &request->wanted) && !off)
-        hint_at_environment();
+    if (request->given['q'] == NULL && check_reach(command, &library, wanted) &&
+        !off)
+        hint_at_new_sockets(values);
     execvp(command[0], command);
     error = errno;
-    warn_not_started(command[0], error);
+    explain_start(command[0], error);
     return error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
 }

@@ -6,7 +6,6 @@
 
 #include "exit_status.h"
 #include "flags.h"
-#include "hints.h"
 #include "proc.h"
 #include "sockets/descriptors.h"
 #include "sockets/print.h"
@@ -147,12 +146,10 @@ static void print_missing(const struct socket_table *table)
 static void print_summary(const struct socket_table *table)
 {
     bool by_root = geteuid() != 0 && table->reach_error != ENOSYS;
-    unsigned hints = 0;
 
     for (size_t i = 0; i < table->count; i++)
         if (table->rows[i].shown)
-            hints = hint_at_values(table->request->wanted.values,
-                                   table->rows[i].after, hints);
+            hint_at_values(table->request->wanted.values, table->rows[i].after);
     print_refusals(table);
     if (table->out_of_reach > 0)
         warnx("%d process%s out of reach; %s", table->out_of_reach,
