@@ -19,7 +19,7 @@
  *                               number and name, a line each
  */
 #include "cgroup/bpf.h"
-#include "cgroup/instructions.h"
+#include "cgroup/code.h"
 
 #include <fcntl.h>
 #include <netinet/tcp.h>

@@ -181,15 +181,23 @@ kill -QUIT "$setter"
 wait "$setter"
 expect 'a signal: no trial is left' "$inner/" "$(ls -d "$cgroup"/*/)"
 drop "$inner"
-# Anybody can lock the directory; it does not matter. A run that has not ended
-# is waited for.
+# Anybody can lock the directory, or a file that others can open: neither is
+# waited for. A run that has not ended is.
 flock "$inner" sleep 100 &
-holder=$!
-flock /run/keepalive.lock sleep 1 &
+holders=$!
+touch /run/keepalive.lock
 chmod 644 /run/keepalive.lock
+flock /run/keepalive.lock sleep 100 &
+holders="$holders $!"
 expect 'a lock of others' 'status 0' "$(said -t 222 --cgroup "$inner" | tail -n 1)"
-kill "$holder"
-expect 'who can open the lock' '600 root' "$(stat -c '%a %U' /run/keepalive.lock)"
+# shellcheck disable=SC2086
+kill $holders
+# holds COMMAND...: what has the lock as a run has it, while the command runs
+holds() { (umask 077 && exec flock /run/keepalive.lock "$@"); }
+holds sh -c 'echo locked >"$0"; sleep 1; echo ended >"$0"' "$tmp/holder" &
+until [ -s "$tmp/holder" ]; do sleep 0.1; done
+expect 'a run that has not ended' 'status 0, ended' \
+    "$(said -t 222 --cgroup "$inner" | tail -n 1), $(cat "$tmp/holder")"
 drop "$inner"
 odd=$cgroup/$(printf 'x\033y')
 mkdir "$odd"
@@ -323,9 +331,9 @@ cgroup was removed meanwhile" "$(strace -o "$tmp/trace" -P "$inner" \
 put --off --cgroup "$inner"
 # Its directory is open, but the cgroup is gone when it is its turn.
 mkfifo "$tmp/turn"
-flock /run/keepalive.lock cat "$tmp/turn" >"$tmp/out" &
+holds sh -c 'echo locked >"$0"; cat "$1"' "$tmp/holder" "$tmp/turn" >"$tmp/out" &
 exec 5>"$tmp/turn"
-while flock -n /run/keepalive.lock true; do sleep 0.1; done
+until grep -q locked "$tmp/holder"; do sleep 0.1; done
 "$COMMAND" -t 222 --cgroup "$inner" >"$tmp/said" 2>&1 5>&- &
 setter=$!
 has_opened() { readlink "/proc/$1/fd"/* | grep -qx "$inner"; }
@@ -433,8 +441,8 @@ status 125" "$(cd "$tmp" && said --cgroup "$other")"
 done
 first=$(awk '$3 == "cgroup" { print $2; exit }' /proc/mounts)
 if [ -n "$first" ]; then
-    expect 'version 1' "keepalive: $first: a cgroup of version 1; this needs \
-version 2, which is mounted at $mount
+    expect 'version 1' "keepalive: '$first' is not a cgroup of version 2, and \
+there is none of that name below $mount
 status 125" "$(said -t 1 --cgroup "$first")"
 fi
 while IFS='|' read -r words reason; do

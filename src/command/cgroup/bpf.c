@@ -4,19 +4,28 @@
  */
 #include "cgroup/bpf.h"
 
+#include "cgroup/code.h"
+#include "proc.h"
+#include "text.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define NAME "keepalive" /* of the programs and their map */
+
 static const struct {
     enum bpf_prog_type type;
     enum bpf_attach_type attach_type;
+    void (*write)(struct code *code, const struct wanted *wanted, int map);
 } kinds[PROGRAMS] = {
-    [SETTER] = {BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS},
-    [GUARD] = {BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_CGROUP_SETSOCKOPT},
+    [SETTER] = {BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, write_setter},
+    [GUARD] = {BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_CGROUP_SETSOCKOPT,
+               write_guard},
 };
 
 /* The size of attributes of which this field is the last that is used. */
@@ -33,6 +42,24 @@ static uint64_t address(const void *pointer)
     return (uintptr_t)pointer;
 }
 
+/* Says why a call failed: in one line, from errno. */
+static void explain(const struct cgroup *cgroup)
+{
+    const char *reason =
+        errno == EPERM ? "the kernel does not permit bpf(2) here, perhaps "
+                         "because this is a container or a user namespace"
+        : errno == ENOSYS || errno == EINVAL || errno == E2BIG
+            ? "this kernel is older than Linux 5.9, or was built without "
+              "CONFIG_CGROUP_BPF"
+        : errno == ENOSPC ? "64 programs are attached there already, which is "
+                            "the kernel's limit"
+        : errno == ENOENT || errno == ENODEV
+            ? "the cgroup was removed meanwhile"
+            : strerror(errno);
+
+    complain("%s: %s", cgroup->path, reason);
+}
+
 /* What the kernel tells of a program or a map. */
 static bool get_info(int fd, void *info, uint32_t size)
 {
@@ -43,59 +70,51 @@ static bool get_info(int fd, void *info, uint32_t size)
     return bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes, UP_TO(info)) == 0;
 }
 
-static struct record make_record(const struct wanted *wanted)
+/* Makes a map that holds the record and that nobody can change; or -1. */
+static int make_map(const struct wanted *wanted)
 {
-    struct record record;
-
-    memset(&record, 0, sizeof(record));
-    memcpy(record.owner, OWNER, sizeof(OWNER));
-    record.force = wanted->force;
-    record.rule = RULE;
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        if (wanted->values[i] != NO_VALUE) {
-            record.values[record.count].level = keepalive_options[i].level;
-            record.values[record.count].option = keepalive_options[i].option;
-            record.values[record.count++].value = wanted->values[i];
-        }
-    return record;
-}
-
-int make_map(const struct wanted *wanted)
-{
-    struct record record = make_record(wanted);
+    struct record record = {
+        .owner = OWNER, .force = wanted->force, .rule = RULE};
     uint32_t key = 0;
-    union bpf_attr make = {.map_type = BPF_MAP_TYPE_ARRAY,
-                           .key_size = sizeof(key),
-                           .value_size = sizeof(record),
-                           .max_entries = 1,
-                           .map_flags = BPF_F_RDONLY_PROG,
-                           .map_name = NAME};
+    union bpf_attr make = {
+        .map_type = BPF_MAP_TYPE_ARRAY,
+        .key_size = sizeof(key),
+        .value_size = offsetof(struct record, values[KEEPALIVE_OPTIONS]),
+        .max_entries = 1,
+        .map_flags = BPF_F_RDONLY_PROG,
+        .map_name = NAME};
     int map = bpf(BPF_MAP_CREATE, &make, UP_TO(map_name));
     union bpf_attr element = {.map_fd = (uint32_t)map,
                               .key = address(&key),
                               .value = address(&record)};
 
-    if (map >= 0 && (bpf(BPF_MAP_UPDATE_ELEM, &element, UP_TO(flags)) < 0 ||
-                     bpf(BPF_MAP_FREEZE, &element, UP_TO(map_fd)) < 0)) {
-        close(map);
-        return -1;
-    }
-    return map;
+    for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
+        if (wanted->values[row] != NO_VALUE)
+            record.values[record.count++] = (struct keepalive_value){
+                keepalive_options[row].level, keepalive_options[row].option,
+                wanted->values[row]};
+    if (map < 0 || (bpf(BPF_MAP_UPDATE_ELEM, &element, UP_TO(flags)) == 0 &&
+                    bpf(BPF_MAP_FREEZE, &element, UP_TO(map_fd)) == 0))
+        return map;
+    close(map);
+    return -1;
 }
 
-int load_program(int kind, const struct bpf_insn *code, unsigned length)
+static int load_program(const struct cgroup *cgroup, int kind,
+                        const struct code *code)
 {
     static char log[1 << 16];
     union bpf_attr load = {.prog_type = kinds[kind].type,
-                           .insn_cnt = length,
-                           .insns = address(code),
+                           .insn_cnt = code->length,
+                           .insns = address(code->list),
                            .license = address("MIT"),
                            .prog_name = NAME,
                            .expected_attach_type = kinds[kind].attach_type};
     size_t size = UP_TO(expected_attach_type);
     int program = bpf(BPF_PROG_LOAD, &load, size);
-    int error = errno;
 
+    if (program < 0)
+        explain(cgroup);
     if (program < 0 && getenv("KEEPALIVE_VERIFIER") != NULL) {
         load.log_level = 1;
         load.log_buf = address(log);
@@ -103,70 +122,63 @@ int load_program(int kind, const struct bpf_insn *code, unsigned length)
         close(bpf(BPF_PROG_LOAD, &load, size));
         fputs(log, stderr);
     }
-    errno = error;
     return program;
 }
 
-/*
- * Reads the record that a map holds, of any version; ABSENT where it is none;
- * FAILED with errno.
- */
-static int read_record(const char *value, size_t size,
-                       struct settings *settings)
+bool load_programs(const struct cgroup *cgroup, const struct wanted *wanted,
+                   int programs[PROGRAMS])
 {
-    struct record head;
-    const char *at = value + offsetof(struct record, values);
-    size_t most =
-        (size - offsetof(struct record, values)) / sizeof(head.values[0]);
+    int map = make_map(wanted);
+    bool done = map >= 0;
 
-    memcpy(&head, value, offsetof(struct record, values));
-    if (memcmp(head.owner, OWNER, sizeof(OWNER)) != 0)
-        return ABSENT;
-    *settings = (struct settings){.rule = head.rule};
-    settings->wanted.force = head.force;
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        settings->wanted.values[i] = NO_VALUE;
-    for (size_t i = 0; i < head.count && i < most; i++) {
-        int row = 0;
+    if (!done)
+        explain(cgroup);
+    for (int kind = 0; kind < PROGRAMS; kind++) {
+        struct code code = {.length = 0};
 
-        memcpy(head.values, at + i * sizeof(head.values[0]),
-               sizeof(head.values[0]));
-        while (row < KEEPALIVE_OPTIONS &&
-               (keepalive_options[row].level != head.values[0].level ||
-                keepalive_options[row].option != head.values[0].option))
-            row++;
-        if (row < KEEPALIVE_OPTIONS)
-            settings->wanted.values[row] = head.values[0].value;
-        else
-            settings->unknown++;
+        programs[kind] = ABSENT;
+        if (!done || (kind == GUARD && !wanted->force))
+            continue;
+        kinds[kind].write(&code, wanted, map);
+        programs[kind] = load_program(cgroup, kind, &code);
+        done = programs[kind] >= 0;
     }
-    return 0;
+    if (map >= 0)
+        close(map);
+    return done;
 }
 
-/* Reads the record of a map; ABSENT where it is none; FAILED with errno. */
-static int read_map(uint32_t id, struct settings *settings)
+int find_value(const struct record *record, int row)
 {
-    char value[4096];
+    const struct keepalive_option *option = &keepalive_options[row];
+
+    for (uint32_t i = 0; i < record->count; i++)
+        if (record->values[i].level == option->level &&
+            record->values[i].option == option->option)
+            return record->values[i].value;
+    return NO_VALUE;
+}
+
+/* Reads the record of a map, of any version; nothing where it has none. */
+static bool read_map(uint32_t id, struct record *record)
+{
     uint32_t key = 0;
     struct bpf_map_info info = {.type = 0};
     union bpf_attr by_id = {.map_id = id};
     int map = bpf(BPF_MAP_GET_FD_BY_ID, &by_id, UP_TO(map_id));
-    union bpf_attr element = {
-        .map_fd = (uint32_t)map, .key = address(&key), .value = address(value)};
-    int result = FAILED;
+    union bpf_attr element = {.map_fd = (uint32_t)map,
+                              .key = address(&key),
+                              .value = address(record)};
+    bool done = map >= 0 && get_info(map, &info, sizeof(info));
 
-    if (map < 0)
-        return FAILED;
-    if (get_info(map, &info, sizeof(info))) {
-        if (info.type != BPF_MAP_TYPE_ARRAY || strcmp(info.name, NAME) != 0 ||
-            info.value_size < offsetof(struct record, values) ||
-            info.value_size > sizeof(value))
-            result = ABSENT;
-        else if (bpf(BPF_MAP_LOOKUP_ELEM, &element, UP_TO(flags)) == 0)
-            result = read_record(value, info.value_size, settings);
-    }
-    close(map);
-    return result;
+    if (done && info.type == BPF_MAP_TYPE_ARRAY &&
+        info.value_size <= sizeof(*record))
+        done = bpf(BPF_MAP_LOOKUP_ELEM, &element, UP_TO(flags)) == 0;
+    if (record->count > MOST_VALUES)
+        record->count = MOST_VALUES;
+    if (map >= 0)
+        close(map);
+    return done;
 }
 
 /* Opens a program and gets its info; -1, with errno. */
@@ -181,46 +193,142 @@ static int open_program(uint32_t id, struct bpf_prog_info *info)
     return -1;
 }
 
-int open_ours(uint32_t id, struct settings *settings)
-{
-    uint32_t map = 0;
-    struct bpf_prog_info info = {.nr_map_ids = 1, .map_ids = address(&map)};
-    int program = open_program(id, &info);
-    int result = ABSENT;
+/* The programs of each kind at a cgroup. */
+struct list {
+    uint32_t ids[PROGRAMS][1024];
+    uint32_t counts[PROGRAMS];
+    uint32_t flags[PROGRAMS];
+};
 
-    if (program < 0) /* gone meanwhile? */
-        return errno == ENOENT ? ABSENT : FAILED;
-    if (strcmp(info.name, NAME) == 0 && info.nr_map_ids == 1)
-        result = read_map(map, settings);
-    if (result == 0)
-        return program;
-    close(program);
-    return result;
+/* Those that are attached there or, by BPF_F_QUERY_EFFECTIVE, run for it. */
+static bool list_programs(int cgroup, uint32_t flags, struct list *list)
+{
+    memset(list, 0, sizeof(*list));
+    for (int kind = 0; kind < PROGRAMS; kind++) {
+        union bpf_attr attributes = {
+            .query.target_fd = (uint32_t)cgroup,
+            .query.attach_type = kinds[kind].attach_type,
+            .query.query_flags = flags,
+            .query.prog_ids = address(list->ids[kind]),
+            .query.prog_cnt = sizeof(list->ids[kind]) / sizeof(uint32_t)};
+
+        if (bpf(BPF_PROG_QUERY, &attributes, UP_TO(query.prog_cnt)) < 0)
+            return false;
+        list->counts[kind] = attributes.query.prog_cnt;
+        list->flags[kind] = attributes.query.attach_flags;
+    }
+    return true;
 }
 
-void name_program(uint32_t id, char name[PROGRAM_NAME])
+/*
+ * Cuts the path to that of the nearest cgroup, this one or one above, that has
+ * a program of the kind: this one or, for 0, any. Lists those of that cgroup.
+ */
+static bool find_nearest(char path[PATH_MAX], int kind, uint32_t id,
+                         struct list *list)
 {
-    struct bpf_prog_info info = {.id = id};
-    int program = open_program(id, &info);
+    for (; path[0] != '\0'; *strrchr(path, '/') = '\0') {
+        int cgroup = open_below(AT_FDCWD, path, O_DIRECTORY);
+        bool done = cgroup >= 0 && list_programs(cgroup, 0, list);
 
-    memcpy(name, info.name, PROGRAM_NAME);
-    if (program >= 0)
-        close(program);
+        if (cgroup >= 0)
+            close(cgroup);
+        if (!done && errno == EBADF) /* not a cgroup */
+            break;
+        if (!done)
+            return false;
+        for (uint32_t i = 0; i < list->counts[kind]; i++)
+            if (id == 0 || list->ids[kind][i] == id)
+                return true;
+    }
+    snprintf(path, PATH_MAX, "above"); /* what is mounted here */
+    list->counts[kind] = 0;
+    return true;
 }
 
-bool list_programs(int cgroup, int kind, bool effective, struct list *list)
+/* Adds one to the list if it is ours. */
+static bool add_if_ours(struct programs *programs, const char *path, int kind,
+                        uint32_t id)
 {
-    union bpf_attr attributes = {
-        .query.target_fd = (uint32_t)cgroup,
-        .query.attach_type = kinds[kind].attach_type,
-        .query.query_flags = effective ? BPF_F_QUERY_EFFECTIVE : 0,
-        .query.prog_ids = address(list->ids),
-        .query.prog_cnt = sizeof(list->ids) / sizeof(*list->ids)};
+    struct program *it = &programs->list[programs->count];
+    struct bpf_prog_info info = {.nr_map_ids = 1, .map_ids = address(&it->map)};
+    struct list there;
 
-    if (bpf(BPF_PROG_QUERY, &attributes, UP_TO(query.prog_cnt)) < 0)
+    it->kind = kind;
+    it->fd = open_program(id, &info);
+    if (it->fd < 0)
+        return errno == ENOENT; /* gone meanwhile */
+    if (strcmp(info.name, NAME) == 0 && info.nr_map_ids == 1 &&
+        !read_map(it->map, &it->record))
         return false;
-    list->count = attributes.query.prog_cnt;
-    list->attach_flags = attributes.query.attach_flags;
+    if (memcmp(it->record.owner, OWNER, sizeof(OWNER)) != 0)
+        return close(it->fd) == 0;
+    programs->count++;
+    snprintf(it->path, sizeof(it->path), "%s", path);
+    return find_nearest(it->path, kind, id, &there);
+}
+
+/* Makes the list, from all that are run for a cgroup. */
+static bool list_ours(struct programs *programs, const char *path,
+                      const struct list *all)
+{
+    size_t most = all->counts[SETTER] + all->counts[GUARD] + 1;
+
+    free(programs->list);
+    programs->list = calloc(most, sizeof(*programs->list));
+    programs->count = 0;
+    for (int kind = 0; programs->list != NULL && kind < PROGRAMS; kind++)
+        for (uint32_t i = 0; i < all->counts[kind]; i++)
+            if (!add_if_ours(programs, path, kind, all->ids[kind][i]))
+                return false;
+    return programs->list != NULL;
+}
+
+bool find_programs(const struct cgroup *cgroup, struct programs *programs)
+{
+    enum { TRIES = 100 };
+    struct list before;
+    struct list after;
+
+    for (int tries = 0; tries < TRIES; tries++) {
+        if (!list_programs(cgroup->fd, BPF_F_QUERY_EFFECTIVE, &before) ||
+            !list_ours(programs, cgroup->path, &before) ||
+            !list_programs(cgroup->fd, BPF_F_QUERY_EFFECTIVE, &after)) {
+            explain(cgroup);
+            return false;
+        }
+        if (memcmp(&before, &after, sizeof(before)) == 0)
+            return true;
+    }
+    complain("%s: its programs are being replaced all the time", cgroup->path);
+    return false;
+}
+
+/* The nearest cgroup that has any decides, see hierarchy_allows_attach() and
+ * compute_effective_progs() in the kernel's kernel/bpf/cgroup.c. */
+bool has_room(const struct cgroup *cgroup, bool force)
+{
+    for (int kind = 0; kind < (force ? PROGRAMS : GUARD); kind++) {
+        char owner[PATH_MAX];
+        struct list list;
+        struct bpf_prog_info info = {.id = 0};
+
+        snprintf(owner, sizeof(owner), "%s", cgroup->path);
+        if (!find_nearest(owner, kind, 0, &list)) {
+            explain(cgroup);
+            return false;
+        }
+        if (list.counts[kind] == 0 || (list.flags[kind] & BPF_F_ALLOW_MULTI))
+            continue;
+        close(open_program(list.ids[kind][0], &info));
+        complain("%s: the program '%s' (%u) of %s %s; nothing was changed",
+                 cgroup->path, info.name, list.ids[kind][0], owner,
+                 list.flags[kind] == 0 || strcmp(owner, cgroup->path) == 0
+                     ? "allows no other beside it"
+                     : "would no longer be run there, since it was attached "
+                       "with BPF_F_ALLOW_OVERRIDE");
+        return false;
+    }
     return true;
 }
 
@@ -228,68 +336,41 @@ bool list_programs(int cgroup, int kind, bool effective, struct list *list)
  * Replaces the old program by the new one. If there is no new one, detaches the
  * old one; if there is no old one, attaches the new one beside those of others.
  */
-static bool put_program(int cgroup, int kind, int new, int old)
+static bool put_program(const struct cgroup *cgroup, int kind, int new, int old)
 {
-    union bpf_attr attributes = {.target_fd = (uint32_t)cgroup,
-                                 .attach_bpf_fd =
-                                     (uint32_t)(new >= 0 ? new : old),
-                                 .attach_type = kinds[kind].attach_type};
+    union bpf_attr attributes = {
+        .target_fd = (uint32_t)cgroup->fd,
+        .attach_bpf_fd = (uint32_t)(new >= 0 ? new : old),
+        .attach_type = kinds[kind].attach_type,
+        .attach_flags = new < 0   ? 0
+                        : old < 0 ? BPF_F_ALLOW_MULTI
+                                  : BPF_F_ALLOW_MULTI | BPF_F_REPLACE,
+        .replace_bpf_fd = (uint32_t)(new >= 0 && old >= 0 ? old : 0)};
 
-    if (new < 0)
-        return old < 0 ||
-               bpf(BPF_PROG_DETACH, &attributes, UP_TO(attach_flags)) == 0;
-    attributes.attach_flags = BPF_F_ALLOW_MULTI;
-    if (old >= 0) {
-        attributes.attach_flags |= BPF_F_REPLACE;
-        attributes.replace_bpf_fd = (uint32_t)old;
-    }
-    if (bpf(BPF_PROG_ATTACH, &attributes, UP_TO(replace_bpf_fd)) == 0)
+    if ((new < 0 && old < 0) ||
+        bpf(new >= 0 ? BPF_PROG_ATTACH : BPF_PROG_DETACH, &attributes,
+            UP_TO(replace_bpf_fd)) == 0)
         return true;
-    if (errno == E2BIG) /* the cgroup is full; see explain() */
+    if (errno == E2BIG) /* the cgroup is full */
         errno = ENOSPC;
+    explain(cgroup);
     return false;
-}
-
-void close_programs(const int programs[PROGRAMS])
-{
-    for (int i = 0; i < PROGRAMS; i++)
-        if (programs[i] >= 0)
-            close(programs[i]);
-}
-
-bool find_programs(int cgroup, int programs[PROGRAMS])
-{
-    struct settings settings;
-    struct list list = {.count = 0};
-    bool done = true;
-
-    for (int kind = 0; kind < PROGRAMS; kind++) {
-        programs[kind] = ABSENT;
-        done = done && list_programs(cgroup, kind, false, &list);
-        for (uint32_t i = 0; done && programs[kind] == ABSENT && i < list.count;
-             i++)
-            programs[kind] = open_ours(list.ids[i], &settings);
-        done = done && programs[kind] != FAILED;
-    }
-    return done;
 }
 
 /*
  * A guard without a setter would keep programs from what nobody sets. So the
  * setter comes first, and goes last.
  */
-bool put_programs(int cgroup, const int new[PROGRAMS], const int old[PROGRAMS])
+bool put_programs(const struct cgroup *cgroup, const int new[PROGRAMS],
+                  const int old[PROGRAMS])
 {
     int first = new[GUARD] < 0 ? GUARD : SETTER;
     int second = first == GUARD ? SETTER : GUARD;
-    int error;
 
     if (!put_program(cgroup, first, new[first], old[first]))
         return false;
     if (put_program(cgroup, second, new[second], old[second]))
         return true;
-    error = errno;
     put_program(cgroup, first, old[first], new[first]);
-    errno = error;
     return false;
 }

@@ -7,17 +7,22 @@
 
 #include "values.h"
 
-#include <linux/bpf.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* A cgroup of version 2. */
+struct cgroup {
+    char path[PATH_MAX];
+    int fd;
+};
+
 /* The two programs of ours: BPF_CGROUP_SOCK_OPS and BPF_CGROUP_SETSOCKOPT. */
 enum { SETTER, GUARD, PROGRAMS };
 
-enum { ABSENT = -1, FAILED = -2 }; /* instead of a descriptor */
+enum { ABSENT = -1 }; /* instead of a descriptor */
 
-#define NAME "keepalive" /* of the programs and their map */
 #define OWNER "libkeepalive"
 
 /* How a program sets values; see code.c. */
@@ -33,63 +38,60 @@ enum {
  * has longer records, with more values; one that has fewer reads those that it
  * knows.
  */
+enum { MOST_VALUES = 256 };
 struct record {
     char owner[16]; /* OWNER */
     uint8_t force;
     uint8_t rule; /* 1.1 left a 0 here */
     uint8_t unused[2];
     uint32_t count; /* of values */
-    struct {
-        int32_t level;
-        int32_t option;
-        int32_t value; /* in the kernel's unit */
-    } values[KEEPALIVE_OPTIONS];
+    /* As many as there are options in that version; here with room for more. */
+    struct keepalive_value values[MOST_VALUES];
 };
 
 _Static_assert(offsetof(struct record, values) == 24 &&
-                   sizeof(((struct record *)0)->values[0]) == 12,
+                   sizeof(struct keepalive_value) == 12,
                "a record is what it was in 1.1");
 
-/* What a record says. */
-struct settings {
-    struct wanted wanted; /* in row KEEPALIVE_SWITCH 0 exempts */
-    int rule;             /* RULE or RULE_1_1 */
-    int unknown;          /* how many values this version does not know */
+/* The value of a row in a record. In row KEEPALIVE_SWITCH 0 exempts. */
+int find_value(const struct record *record, int row);
+
+/* A program of ours that is run for a cgroup. */
+struct program {
+    int kind;
+    int fd;              /* open as long as this command runs */
+    uint32_t map;        /* those of one run share it */
+    char path[PATH_MAX]; /* of the cgroup that has it, or "above" the mount */
+    struct record record;
 };
 
-/* The programs of one kind at a cgroup. */
-struct list {
-    uint32_t ids[1024];
-    uint32_t count;
-    uint32_t attach_flags;
+/* Setters, then guards, each in the order in which the kernel runs them: from
+ * the nearest cgroup on. */
+struct programs {
+    struct program *list; /* the caller frees it */
+    int count;
 };
 
-/* Makes a map that holds the record and that nobody can change; or -1. */
-int make_map(const struct wanted *wanted);
+/* All that follow return false, with a line on standard error, if they fail. */
+
+/* Finds our programs that are run for a cgroup, as they are at one moment. */
+bool find_programs(const struct cgroup *cgroup, struct programs *programs);
+
+/* Can ours stand beside the programs of others? */
+bool has_room(const struct cgroup *cgroup, bool force);
 
 /*
- * Loads a program. Returns its descriptor, or -1 with errno. If it fails and
- * KEEPALIVE_VERIFIER is in the environment, the verifier's log is printed on
- * standard error.
+ * Loads the programs that put values in force. `wanted` has 1 in row
+ * KEEPALIVE_SWITCH, or 0 there and nothing else: that exempts the cgroup from
+ * what is set above. The second program, the guard, is loaded with force only.
+ * Stores the descriptors. If it fails, and KEEPALIVE_VERIFIER is in the
+ * environment, it prints the verifier's log, too.
  */
-int load_program(int kind, const struct bpf_insn *code, unsigned length);
-
-/* Opens a program of ours; ABSENT where it is another's; FAILED with errno. */
-int open_ours(uint32_t id, struct settings *settings);
-
-/* Those that are attached there or, `effective`, that are run for it. */
-bool list_programs(int cgroup, int kind, bool effective, struct list *list);
-
-/* Opens ours that are attached to the cgroup itself; false with errno. */
-bool find_programs(int cgroup, int programs[PROGRAMS]);
+bool load_programs(const struct cgroup *cgroup, const struct wanted *wanted,
+                   int programs[PROGRAMS]);
 
 /* Replaces the old programs by the new ones: both, or none. */
-bool put_programs(int cgroup, const int new[PROGRAMS], const int old[PROGRAMS]);
-
-void close_programs(const int programs[PROGRAMS]);
-
-/* The name that a program was loaded with; "" if it is gone. */
-enum { PROGRAM_NAME = BPF_OBJ_NAME_LEN };
-void name_program(uint32_t id, char name[PROGRAM_NAME]);
+bool put_programs(const struct cgroup *cgroup, const int new[PROGRAMS],
+                  const int old[PROGRAMS]);
 
 #endif

@@ -4,21 +4,8 @@
  */
 #include "cgroup/code.h"
 
-#include "cgroup/instructions.h"
-
-#include <errno.h>
-#include <netinet/in.h>
-#include <stddef.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 const int usual_values[KEEPALIVE_OPTIONS] = {
     [KEEPALIVE_COUNT] = 9, [KEEPALIVE_IDLE] = 7200, [KEEPALIVE_INTERVAL] = 75};
-
-struct code {
-    struct bpf_insn list[256];
-    unsigned length;
-};
 
 static void add(struct code *code, struct bpf_insn instruction)
 {
@@ -70,13 +57,14 @@ static void exit_if(struct code *code, int reg, int number)
     land(code, other);
 }
 
-/* A program reads nothing of its map, but is recognised by it. */
-static void add_map(struct code *code, int map)
+/* Every program ends with its map. */
+static void add_end(struct code *code, int map)
 {
     const struct bpf_insn halves[2] = {BPF_LD_MAP_FD(BPF_REG_2, map)};
 
     add(code, halves[0]);
     add(code, halves[1]);
+    add_exit(code);
 }
 
 /* What the setter keeps over calls, and where it has a value on its stack. */
@@ -118,13 +106,10 @@ static void add_set(struct code *code, int row, int value)
 /* Reads which values nearer cgroups gave, and whether keepalive is on. */
 static void add_start(struct code *code, bool force)
 {
-    unsigned marked;
-    unsigned nearer;
-
     load(code, GIVEN, CONTEXT, offsetof(struct bpf_sock_ops, reply));
     add(code, BPF_MOV64_REG(BPF_REG_1, GIVEN));
     add(code, BPF_ALU64_IMM(BPF_RSH, BPF_REG_1, BITS));
-    marked = add_jump(code, BPF_JEQ, BPF_REG_1, MARK);
+    unsigned marked = add_jump(code, BPF_JEQ, BPF_REG_1, MARK);
     add(code, BPF_MOV64_IMM(GIVEN, MARK << BITS));
     land(code, marked);
     add_call(code, BPF_FUNC_getsockopt, KEEPALIVE_SWITCH);
@@ -133,7 +118,7 @@ static void add_start(struct code *code, bool force)
         exit_if(code, GIVEN, MARK << BITS | EVERYTHING);
     }
     add(code, BPF_MOV64_IMM(ON, 0));
-    nearer = add_jump(code, BPF_JSET, GIVEN, 1 << KEEPALIVE_SWITCH);
+    unsigned nearer = add_jump(code, BPF_JSET, GIVEN, 1 << KEEPALIVE_SWITCH);
     load(code, ON, BPF_REG_10, VALUE);
     land(code, nearer);
 }
@@ -147,15 +132,12 @@ static void add_value(struct code *code, int row, int value, int system)
     unsigned given = add_jump(code, BPF_JSET, GIVEN, 1 << row);
     unsigned off =
         add_jump(code, BPF_JEQ, ON, row == KEEPALIVE_TIMEOUT ? -1 : 0);
-    unsigned refused;
-    unsigned usual;
-    unsigned own;
 
     add_call(code, BPF_FUNC_getsockopt, row);
-    refused = add_jump(code, BPF_JNE, BPF_REG_0, 0);
+    unsigned refused = add_jump(code, BPF_JNE, BPF_REG_0, 0);
     load(code, BPF_REG_1, BPF_REG_10, VALUE);
-    usual = add_jump(code, BPF_JEQ, BPF_REG_1, usual_values[row]);
-    own = add_jump(code, BPF_JNE, BPF_REG_1, system);
+    unsigned usual = add_jump(code, BPF_JEQ, BPF_REG_1, usual_values[row]);
+    unsigned own = add_jump(code, BPF_JNE, BPF_REG_1, system);
     land(code, off);
     land(code, usual);
     add_set(code, row, value);
@@ -171,24 +153,21 @@ static void add_value(struct code *code, int row, int value, int system)
  * which it cannot be known whether keepalive is on is left alone, without
  * force.
  */
-static void write_setter(struct code *code, const struct wanted *wanted,
-                         const int system[KEEPALIVE_OPTIONS])
+void write_setter(struct code *code, const struct wanted *wanted, int map)
 {
     const int *values = wanted->values;
-    int bits = 0;
+    int bits = values[KEEPALIVE_SWITCH] == 0 ? EVERYTHING : 0;
+    int system[KEEPALIVE_OPTIONS];
 
+    read_system(system);
     add(code, BPF_MOV64_REG(CONTEXT, BPF_REG_1));
     load(code, BPF_REG_2, CONTEXT, offsetof(struct bpf_sock_ops, op));
     exit_unless(code, BPF_REG_2, BPF_SOCK_OPS_TCP_CONNECT_CB,
                 BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB);
     add_start(code, wanted->force);
-    if (values[KEEPALIVE_SWITCH] == 0) {
-        bits = EVERYTHING;
-    } else {
-        unsigned on;
-
+    if (bits == 0) {
         add_set(code, KEEPALIVE_SWITCH, 1);
-        on = add_jump(code, BPF_JNE, ON, 0);
+        unsigned on = add_jump(code, BPF_JNE, ON, 0);
         add(code, BPF_ALU64_IMM(BPF_OR, GIVEN, 1 << KEEPALIVE_SWITCH));
         land(code, on);
     }
@@ -204,6 +183,7 @@ static void write_setter(struct code *code, const struct wanted *wanted,
     add(code, BPF_ALU64_IMM(BPF_OR, GIVEN, bits));
     add(code, BPF_STX_MEM(BPF_W, CONTEXT, GIVEN,
                           offsetof(struct bpf_sock_ops, reply)));
+    add_end(code, map);
 }
 
 /* What the guard keeps of a call. */
@@ -212,8 +192,6 @@ enum { LEVEL = BPF_REG_7, OPTION = BPF_REG_8 };
 /* Exits where keepalive is being switched on, or the value cannot be read. */
 static void exit_if_on(struct code *code)
 {
-    unsigned readable;
-
     add(code, BPF_LDX_MEM(BPF_DW, BPF_REG_2, BPF_REG_1,
                           offsetof(struct bpf_sockopt, optval)));
     add(code, BPF_LDX_MEM(BPF_DW, BPF_REG_3, BPF_REG_1,
@@ -221,7 +199,7 @@ static void exit_if_on(struct code *code)
     add(code, BPF_MOV64_REG(BPF_REG_4, BPF_REG_2));
     add(code, BPF_ALU64_IMM(BPF_ADD, BPF_REG_4, sizeof(int)));
     add(code, BPF_JMP_REG(BPF_JLE, BPF_REG_4, BPF_REG_3, 0));
-    readable = code->length - 1;
+    unsigned readable = code->length - 1;
     add_exit(code);
     land(code, readable);
     /* In halves: to the verifier the value is part of a packet, which need not
@@ -260,14 +238,13 @@ static void exit_unless_connected(struct code *code)
  * that is longer than a page to the kernel, which from 5.8 to 6.3 would refuse
  * it otherwise, whatever it is: EFAULT.
  */
-static void write_guard(struct code *code, const struct wanted *wanted)
+void write_guard(struct code *code, const struct wanted *wanted, int map)
 {
     enum { PAGE = 4096 }; /* the least that there is */
     size_t length = offsetof(struct bpf_sockopt, optlen);
-    unsigned is_short;
 
     add(code, BPF_LDX_MEM(BPF_W, BPF_REG_2, BPF_REG_1, length));
-    is_short = add_jump(code, BPF_JLE, BPF_REG_2, PAGE);
+    unsigned is_short = add_jump(code, BPF_JLE, BPF_REG_2, PAGE);
     add(code, BPF_MOV64_IMM(BPF_REG_2, 0));
     add(code, BPF_STX_MEM(BPF_W, BPF_REG_1, BPF_REG_2, length));
     land(code, is_short);
@@ -288,33 +265,5 @@ static void write_guard(struct code *code, const struct wanted *wanted)
             land(code, level);
             land(code, option);
         }
-}
-
-bool load_programs(int programs[PROGRAMS], const struct wanted *wanted,
-                   const int system[KEEPALIVE_OPTIONS])
-{
-    int map = make_map(wanted);
-    int error = errno;
-    bool done = map >= 0;
-
-    for (int i = 0; i < PROGRAMS; i++) {
-        struct code code = {.length = 0};
-
-        programs[i] = ABSENT;
-        if (!done || (i == GUARD && !wanted->force))
-            continue;
-        if (i == SETTER)
-            write_setter(&code, wanted, system);
-        else
-            write_guard(&code, wanted);
-        add_map(&code, map);
-        add_exit(&code);
-        programs[i] = load_program(i, code.list, code.length);
-        error = errno;
-        done = programs[i] >= 0;
-    }
-    if (map >= 0)
-        close(map);
-    errno = error;
-    return done;
+    add_end(code, map);
 }

@@ -5,9 +5,7 @@
 #ifndef KEEPALIVE_CGROUP_SHOW_H
 #define KEEPALIVE_CGROUP_SHOW_H
 
-#include "cgroup/layers.h"
-
-#include <stdbool.h>
+#include "cgroup/bpf.h"
 
 enum {
     CGROUP_OFF = 1, /* nothing is in force */
@@ -20,10 +18,7 @@ enum {
  * Shows what is in force: a table, JSON or, with `quiet`, nothing, and a line
  * on standard error for what is not as it should be. Returns the exit status.
  */
-int show_layers(const char *path, const struct layers *layers, bool json,
-                bool quiet);
-
-/* Says what is in force though what the cgroup had is removed. */
-int show_rest(const char *path, const struct layers *layers);
+int show_programs(const char *path, const struct programs *programs, bool json,
+                  bool quiet);
 
 #endif

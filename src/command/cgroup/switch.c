@@ -12,39 +12,27 @@
  */
 #include "cgroup/switch.h"
 
-#include "cgroup/bpf.h"
-#include "cgroup/code.h"
-#include "cgroup/layers.h"
-#include "cgroup/place.h"
 #include "cgroup/show.h"
 #include "cgroup/trial.h"
 #include "exit_status.h"
+#include "lock.h"
 #include "proc.h"
 #include "text.h"
 
-#include <err.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <signal.h>
+#include <linux/magic.h>
+#include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define LOCK_FILE "/run/keepalive.lock"
 
-/* A cgroup, and what is to be done to it. */
-struct change {
-    char path[PATH_MAX];
-    int cgroup;
-    int parent; /* or -1: no cgroup can be made there */
-    struct wanted wanted;
-    bool remove;
-};
+static const int none[PROGRAMS] = {ABSENT, ABSENT};
 
 /*
  * Does the command run with the capabilities that this takes? Says so if not.
@@ -53,271 +41,240 @@ struct change {
  */
 static bool is_capable(void)
 {
-    static const struct {
-        int number;
-        const char *name;
-    } needed[] = {{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
-                  {CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}};
+    const char *missing = !has_capability(CAP_NET_ADMIN)   ? "CAP_NET_ADMIN"
+                          : !has_capability(CAP_SYS_ADMIN) ? "CAP_SYS_ADMIN"
+                                                           : NULL;
 
-    for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
-        if (!has_capability(needed[i].number)) {
-            warnx("--cgroup needs root: %s is missing", needed[i].name);
-            return false;
-        }
-    return true;
+    if (missing != NULL)
+        complain("--cgroup needs root: %s is missing", missing);
+    return missing == NULL;
 }
 
-/* Says why a call failed: in one line, from errno. */
-static void explain(const char *path)
+/* Opens the directory of a cgroup of version 2; false if it is none. */
+static bool open_cgroup(struct cgroup *cgroup, const char *path)
 {
-    int error = errno;
-    char printable[PRINTABLE];
-    const char *reason =
-        error == EPERM ? "the kernel does not permit bpf(2) here, perhaps "
-                         "because this is a container or a user namespace"
-        : error == ENOSYS || error == EINVAL || error == E2BIG
-            ? "this kernel is older than Linux 5.9, or was built without "
-              "CONFIG_CGROUP_BPF"
-        : error == ENOSPC ? "64 programs are attached there already, which is "
-                            "the kernel's limit"
-        : error == ENOENT || error == ENODEV
-            ? "the cgroup was removed meanwhile"
-            : strerror(error);
+    struct statfs system;
 
-    warnx("%s: %s", make_printable(printable, path), reason);
-}
-
-/* Can ours stand beside other owners' programs? Says so if not. */
-static bool has_room(const struct change *change)
-{
-    int kinds = change->wanted.force ? PROGRAMS : GUARD;
-
-    for (int kind = 0; kind < kinds; kind++) {
-        char above[PATH_MAX];
-        char text[3][PRINTABLE];
-        char name[PROGRAM_NAME];
-        uint32_t id;
-        enum obstacle obstacle;
-
-        snprintf(above, sizeof(above), "%s", change->path);
-        obstacle = find_obstacle(above, kind, &id);
-        if (obstacle == NOTHING)
-            continue;
-        if (obstacle == UNKNOWN) {
-            explain(change->path);
-            return false;
-        }
-        name_program(id, name);
-        make_printable(text[0], change->path);
-        make_printable(text[1], name);
-        make_printable(text[2], above);
-        warnx("%s: the program '%s' (%u) of %s %s; nothing was changed",
-              text[0], text[1], id, text[2],
-              obstacle == ALONE
-                  ? "allows no other beside it"
-                  : "would no longer be run there, since it was attached with "
-                    "BPF_F_ALLOW_OVERRIDE");
+    if (realpath(path, cgroup->path) == NULL)
         return false;
-    }
-    return true;
+    cgroup->fd = open_below(AT_FDCWD, cgroup->path, O_DIRECTORY);
+    if (cgroup->fd >= 0 && fstatfs(cgroup->fd, &system) == 0 &&
+        system.f_type == CGROUP2_SUPER_MAGIC)
+        return true;
+    if (cgroup->fd >= 0)
+        close(cgroup->fd);
+    return false;
 }
 
-static void put_back(const struct change *change, const int new[PROGRAMS],
+/* Opens one by its path below the mount. */
+static bool open_mounted(struct cgroup *cgroup, const char *mount,
+                         const char *path)
+{
+    char *whole;
+    bool done;
+
+    if (asprintf(&whole, "%s/%s", mount, path) < 0)
+        return false;
+    done = open_cgroup(cgroup, whole);
+    free(whole);
+    return done;
+}
+
+/*
+ * Opens the cgroup of this process, see cgroups(7). systemd runs what comes
+ * before a service that has Delegate= in a cgroup of its own below the
+ * service's.
+ */
+static bool open_own(struct cgroup *cgroup, const char *mount)
+{
+    char *text = read_below(AT_FDCWD, "/proc/self/cgroup");
+    char *line = text == NULL || strncmp(text, "0::", 3) == 0
+                     ? text
+                     : strstr(text, "\n0::");
+    bool done = false;
+
+    if (line != NULL) {
+        line = strstr(line, "::") + strlen("::");
+        line[strcspn(line, "\n")] = '\0';
+        if (is_named(line, ".control"))
+            *strrchr(line, '/') = '\0';
+        done = strstr(line, "/..") == NULL && open_mounted(cgroup, mount, line);
+    }
+    free(text);
+    if (!done)
+        complain("self: the cgroup of this process is not below the mount of "
+                 "cgroup version 2");
+    /* Only the root has no such file. */
+    else if (faccessat(cgroup->fd, "cgroup.type", F_OK, 0) == 0)
+        return true;
+    else
+        complain("self: this process is in the root cgroup, the whole machine; "
+                 "give the mount point if you mean that");
+    return false;
+}
+
+/* Where is cgroup2 mounted? NULL: it is not. */
+static const char *find_mount(void)
+{
+    static char mount[PATH_MAX];
+    FILE *mounts = setmntent("/proc/self/mounts", "r");
+    const struct mntent *entry;
+
+    while (mount[0] == '\0' && mounts != NULL &&
+           (entry = getmntent(mounts)) != NULL)
+        if (strcmp(entry->mnt_type, "cgroup2") == 0)
+            snprintf(mount, sizeof(mount), "%s", entry->mnt_dir);
+    if (mounts != NULL)
+        endmntent(mounts);
+    return mount[0] == '\0' ? NULL : mount;
+}
+
+/* Opens a cgroup: a directory, a path below the mount, or "self". */
+static bool find_cgroup(struct cgroup *cgroup, const char *name)
+{
+    const char *mount = find_mount();
+    size_t length = mount == NULL ? 0 : strlen(mount);
+
+    if (mount != NULL && strcmp(name, "self") == 0)
+        return open_own(cgroup, mount);
+    if (open_cgroup(cgroup, name))
+        return true;
+    /* Below, not the mount itself: "" or "." must not be the whole machine. */
+    if (mount != NULL && open_mounted(cgroup, mount, name) &&
+        strncmp(cgroup->path, mount, length) == 0 &&
+        cgroup->path[length] == '/')
+        return true;
+    if (mount == NULL)
+        complain("%s: no cgroup of version 2 is mounted here", name);
+    else
+        complain("'%s' is not a cgroup of version 2, and there is none of that "
+                 "name below %s",
+                 name, mount);
+    return false;
+}
+
+/* Ours that are attached to the cgroup itself; the first of each kind. */
+static void find_own(const struct cgroup *cgroup,
+                     const struct programs *programs, int own[PROGRAMS])
+{
+    own[SETTER] = own[GUARD] = ABSENT;
+    for (int i = programs->count - 1; i >= 0; i--)
+        if (strcmp(programs->list[i].path, cgroup->path) == 0)
+            own[programs->list[i].kind] = programs->list[i].fd;
+}
+
+static void put_back(const struct cgroup *cgroup, const int new[PROGRAMS],
                      const int old[PROGRAMS])
 {
-    char printable[PRINTABLE];
-
-    if (!put_programs(change->cgroup, old, new))
-        warn("%s: what was there could not be put back",
-             make_printable(printable, change->path));
+    if (!put_programs(cgroup, old, new))
+        complain("%s: what was there could not be put back", cgroup->path);
 }
 
 /*
  * Replaces ours there by new ones, or removes them, and looks what is in force
- * then. Opens the old ones. If it fails, nothing has changed.
+ * then. If it fails, nothing has changed.
  */
-static bool replace(const struct change *change, const int new[PROGRAMS],
-                    int old[PROGRAMS], struct layers *layers)
+static bool replace(const struct cgroup *cgroup, const int new[PROGRAMS],
+                    const int old[PROGRAMS], struct programs *programs)
 {
-    bool put = find_programs(change->cgroup, old) &&
-               put_programs(change->cgroup, new, old);
-
-    if (put && find_layers(change->path, change->cgroup, layers))
+    if (!put_programs(cgroup, new, old))
+        return false;
+    if (find_programs(cgroup, programs))
         return true;
-    explain(change->path);
-    if (put)
-        put_back(change, new, old);
+    put_back(cgroup, new, old);
     return false;
 }
 
-/* Tries the programs in a cgroup of their own; NULL: those that are there. */
-static bool try_programs(const struct change *change, int parent,
-                         const int programs[PROGRAMS])
-{
-    static const int none[PROGRAMS] = {ABSENT, ABSENT};
-    int cgroup = open_trial(change->path, parent);
-    bool done = cgroup >= 0;
-
-    if (done && programs != NULL && !put_programs(cgroup, programs, none)) {
-        explain(change->path);
-        done = false;
-    }
-    done = done && passes_trial(change->path, cgroup, &change->wanted);
-    if (cgroup >= 0)
-        close(cgroup);
-    remove_trial(parent);
-    return done;
-}
-
-/* Tries the programs before, or after where no cgroup can be made beside. */
-static bool try_and_replace(const struct change *change,
-                            const int new[PROGRAMS], struct layers *layers)
-{
-    int old[PROGRAMS];
-    bool before = change->parent >= 0;
-    bool done;
-
-    if (before && !try_programs(change, change->parent, new))
-        return false;
-    done = replace(change, new, old, layers);
-    if (done && !before && !try_programs(change, change->cgroup, NULL)) {
-        put_back(change, new, old);
-        done = false;
-    }
-    close_programs(old);
-    return done;
-}
-
-/* Loads the programs, and puts them there. */
-static bool put_values(const struct change *change, struct layers *layers)
+/*
+ * Loads programs and puts them there. They are tried before, in a cgroup beside
+ * this one or, where none can be made there, afterwards in one below.
+ */
+static bool put_values(const struct cgroup *cgroup, const struct wanted *wanted,
+                       bool beside, struct programs *programs)
 {
     int new[PROGRAMS];
-    int system[KEEPALIVE_OPTIONS];
-    bool done;
+    int old[PROGRAMS];
 
-    if (!has_room(change))
+    find_own(cgroup, programs, old);
+    if (!has_room(cgroup, wanted->force) || !load_programs(cgroup, wanted, new))
         return false;
-    read_system(system);
-    done = load_programs(new, &change->wanted, system);
-    if (done)
-        done = try_and_replace(change, new, layers);
-    else
-        explain(change->path);
-    close_programs(new);
-    return done;
+    if ((beside && !passes_trial(cgroup, TRIAL_BESIDE, new, wanted)) ||
+        !replace(cgroup, new, old, programs))
+        return false;
+    if (beside || passes_trial(cgroup, TRIAL_BELOW, none, wanted))
+        return true;
+    put_back(cgroup, new, old);
+    return false;
 }
 
 /* Removes ours: several, if those who put them there did not wait. */
-static bool remove_programs(const struct change *change, struct layers *layers)
+static bool remove_programs(const struct cgroup *cgroup,
+                            struct programs *programs)
 {
-    static const int none[PROGRAMS] = {ABSENT, ABSENT};
     int old[PROGRAMS];
-    bool done;
-    bool more;
 
-    do {
-        done = replace(change, none, old, layers);
-        more = old[SETTER] >= 0 || old[GUARD] >= 0;
-        close_programs(old);
-    } while (done && more);
-    return done;
+    for (;;) {
+        find_own(cgroup, programs, old);
+        if (old[SETTER] < 0 && old[GUARD] < 0)
+            return true;
+        if (!replace(cgroup, none, old, programs))
+            return false;
+    }
 }
 
 /*
- * Waits for another run, half a minute at most. Only root can open the file, so
- * nobody else can hold it. False, with a line on standard error.
+ * Puts values in force, or removes what is there if `wanted` is NULL: one
+ * command at a time, undisturbed, and completely or not at all.
  */
-static bool wait_for_turn(void)
-{
-    enum { SECONDS = 30, PAUSES_A_SECOND = 10 };
-    int lock = open(LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-    if (lock < 0 || fchmod(lock, 0600) < 0) {
-        warn("%s", LOCK_FILE);
-        return false;
-    }
-    for (int left = SECONDS * PAUSES_A_SECOND;
-         flock(lock, LOCK_EX | LOCK_NB) < 0; left--) {
-        if (errno != EWOULDBLOCK) {
-            warn("%s", LOCK_FILE);
-            return false;
-        }
-        if (left == 0) {
-            warnx("another run has held %s for %d seconds; nothing was changed",
-                  LOCK_FILE, SECONDS);
-            return false;
-        }
-        usleep(1000000 / PAUSES_A_SECOND);
-    }
-    return true;
-}
-
-/* Does so undisturbed: one command at a time, and completely or not at all. */
-static bool make_change(const struct change *change, struct layers *layers)
+static bool make_change(const struct cgroup *cgroup,
+                        const struct wanted *wanted, struct programs *programs)
 {
     /* Before 5.11 maps and programs counted as locked memory. */
     struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
-    sigset_t all;
-    sigset_t before;
+    /* Is its parent a cgroup in which one can be made? */
+    bool beside = faccessat(cgroup->fd, "../cgroup.procs", W_OK, 0) == 0;
+    struct lock lock;
     bool done;
 
-    if (!wait_for_turn())
+    if (!take_lock(&lock, LOCK_FILE))
         return false;
     setrlimit(RLIMIT_MEMLOCK, &unlimited);
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &before);
-    done = change->remove ? remove_programs(change, layers)
-                          : put_values(change, layers);
-    remove_trial(change->cgroup); /* that of a run that was killed */
-    if (change->parent >= 0)
-        remove_trial(change->parent);
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    done = find_programs(cgroup, programs) &&
+           (wanted == NULL ? remove_programs(cgroup, programs)
+                           : put_values(cgroup, wanted, beside, programs));
+    remove_trial(cgroup, TRIAL_BELOW); /* that of a run that was killed */
+    if (beside)
+        remove_trial(cgroup, TRIAL_BESIDE);
+    release_lock(&lock);
     return done;
-}
-
-/* Opens the cgroup and, where one can be made in it, its parent. */
-static bool open_cgroup(struct change *change)
-{
-    char parent[PATH_MAX + sizeof("/..")];
-
-    snprintf(parent, sizeof(parent), "%s/..", change->path);
-    change->cgroup = open_below(AT_FDCWD, change->path, O_DIRECTORY);
-    change->parent = -1;
-    if (change->cgroup < 0) {
-        explain(change->path);
-        return false;
-    }
-    if (is_cgroup(parent) && access(parent, W_OK) == 0)
-        change->parent = open_below(AT_FDCWD, parent, O_DIRECTORY);
-    return true;
 }
 
 int switch_cgroup(const struct request *request)
 {
-    struct change change = {.wanted = request->wanted};
-    struct layers layers = {NULL, 0};
-    bool asked = is_wanted(&request->wanted);
-    int status = STATUS_FAILED;
+    struct wanted wanted = request->wanted;
+    bool off = wanted.values[KEEPALIVE_SWITCH] == 0;
+    bool remove = off && !wanted.force;
+    bool quiet = request->given['q'] != NULL;
+    struct programs programs = {NULL, 0};
+    struct cgroup cgroup;
+    int status = 0;
 
-    if (!find_cgroup(request->given['G'], change.path) || !is_capable() ||
-        !open_cgroup(&change))
+    wanted.force = wanted.force && !off; /* that exempts, and refuses nothing */
+    if (!find_cgroup(&cgroup, request->given['G']) || !is_capable() ||
+        !(is_wanted(&wanted)
+              ? make_change(&cgroup, remove ? NULL : &wanted, &programs)
+              : find_programs(&cgroup, &programs)))
         return STATUS_FAILED;
-    change.remove = asked && change.wanted.values[KEEPALIVE_SWITCH] == 0 &&
-                    !change.wanted.force;
-    if (change.wanted.values[KEEPALIVE_SWITCH] == 0)
-        change.wanted.force = false;
-    if (!asked && !find_layers(change.path, change.cgroup, &layers))
-        explain(change.path);
-    else if (!asked || make_change(&change, &layers))
-        status = change.remove ? show_rest(change.path, &layers)
-                               : show_layers(change.path, &layers,
-                                             request->given['j'] != NULL,
-                                             request->given['q'] != NULL);
-    if (asked && status != STATUS_FAILED && request->given['q'] == NULL)
-        hint_at_new_sockets(change.wanted.values);
-    free(layers.list);
-    close(change.cgroup);
-    if (change.parent >= 0)
-        close(change.parent);
+    if (!remove) {
+        status = show_programs(cgroup.path, &programs,
+                               request->given['j'] != NULL, quiet);
+    } else if (programs.count > 0) {
+        complain("%s: it has no values of its own now, but those of %s are in "
+                 "force",
+                 cgroup.path, programs.list[0].path);
+        status = CGROUP_HALF;
+    }
+    if (is_wanted(&wanted) && !quiet)
+        hint_at_new_sockets(wanted.values);
     return status;
 }

@@ -5,23 +5,20 @@
 #ifndef KEEPALIVE_CGROUP_TRIAL_H
 #define KEEPALIVE_CGROUP_TRIAL_H
 
-#include "values.h"
+#include "cgroup/bpf.h"
 
-#include <stdbool.h>
-
-/* The cgroup that is made for it; it is gone at the end. */
-#define TRIAL "keepalive-trial"
+/* The cgroup that is made for it: below another one, or beside it. */
+#define TRIAL_BELOW "keepalive-trial"
+#define TRIAL_BESIDE "../" TRIAL_BELOW
 
 /*
- * Makes the cgroup in `parent` and opens it; -1, with a line about `path` on
- * standard error, where that fails.
+ * Makes a connection in a cgroup with these programs. Do both ends get what is
+ * wanted? False, with a line on standard error, if not.
  */
-int open_trial(const char *path, int parent);
-
-/* Makes a connection there. Do both ends get what is wanted? Says so if not. */
-bool passes_trial(const char *path, int cgroup, const struct wanted *wanted);
+bool passes_trial(const struct cgroup *cgroup, const char *name,
+                  const int programs[PROGRAMS], const struct wanted *wanted);
 
 /* Removes it, or what a run left that was killed; false, with errno. */
-bool remove_trial(int parent);
+bool remove_trial(const struct cgroup *cgroup, const char *name);
 
 #endif
