@@ -396,30 +396,36 @@ ip link set lo up
 # Two hierarchies, as each process then has two lines of them, net_prio first
 controllers='net_cls net_prio'
 hierarchies() { awk '/^net_(cls|prio)\t/ { print $2 }' /proc/cgroups | xargs; }
-before=$(hierarchies)
 open_groups() {
     mountpoint -q "$1" || mount -t cgroup -o "${1##*/}" none "$1" 2>/dev/null
 }
-# A hierarchy stays unless its last group is gone when it is unmounted.
-end() {
-    kill $holder 2>/dev/null
-    wait
-    for try in $(seq 100); do
+# close_groups BEFORE TRIES: a hierarchy stays unless its last group is gone when
+# it is unmounted.
+close_groups() {
+    for try in $(seq "$2"); do
         for name in $controllers; do
-            open_groups "$place/$name"
+            open_groups "$place/$name" || continue
+            remove_dead_groups "$place/$name"
             rmdir "$place/$name/$group_name" 2>/dev/null
             umount "$place/$name"
         done
-        [ "$(hierarchies)" = "$before" ] && break
+        [ "$(hierarchies)" = "$1" ] && break
         sleep 0.1
     done
 }
+end() {
+    kill $holder 2>/dev/null
+    wait
+    close_groups "$before" 100
+}
 place=$2
+for name in $controllers; do mkdir -p "$place/$name"; done
+# What a killed run has left, unless somebody has these hierarchies
+case $(hierarchies) in *[1-9]*) close_groups '0 0' 10 ;; esac
+before=$(hierarchies)
 at_exit=end
 for name in $controllers; do
-    mkdir -p "$place/$name"
     open_groups "$place/$name" || exit 77
-    remove_dead_groups "$place/$name"
     mkdir "$place/$name/$group_name" || exit 77
 done
 group=$place/net_cls/$group_name
