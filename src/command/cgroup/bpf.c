@@ -42,12 +42,12 @@ static uint64_t address(const void *pointer)
     return (uintptr_t)pointer;
 }
 
-/* Says why a call failed: in one line, from errno. */
-static void explain(const struct cgroup *cgroup)
+void explain(const struct cgroup *cgroup, bool trial)
 {
     const char *reason =
-        errno == EPERM ? "the kernel does not permit bpf(2) here, perhaps "
-                         "because this is a container or a user namespace"
+        errno == EPERM && !trial
+            ? "the kernel does not permit bpf(2) here, perhaps because this is "
+              "a container or a user namespace"
         : errno == ENOSYS || errno == EINVAL || errno == E2BIG
             ? "this kernel is older than Linux 5.9, or was built without "
               "CONFIG_CGROUP_BPF"
@@ -55,9 +55,18 @@ static void explain(const struct cgroup *cgroup)
                             "the kernel's limit"
         : errno == ENOENT || errno == ENODEV
             ? "the cgroup was removed meanwhile"
-            : strerror(errno);
+        : errno == EAGAIN && trial
+            ? "cgroup.max.descendants or cgroup.max.depth leave no room for "
+              "another cgroup"
+        : errno == EOPNOTSUPP ? "the cgroup is threaded"
+        : errno == EDEADLK    ? "the cgroup is frozen"
+        : errno == EBUSY ? "a process is in keepalive-trial there or beside it"
+                         : strerror(errno);
 
-    complain("%s: %s", cgroup->path, reason);
+    complain(trial ? "%s: no connection could be tried there: %s; nothing was "
+                     "changed"
+                   : "%s: %s",
+             cgroup->path, reason);
 }
 
 /* What the kernel tells of a program or a map. */
@@ -114,7 +123,7 @@ static int load_program(const struct cgroup *cgroup, int kind,
     int program = bpf(BPF_PROG_LOAD, &load, size);
 
     if (program < 0)
-        explain(cgroup);
+        explain(cgroup, false);
     if (program < 0 && getenv("KEEPALIVE_VERIFIER") != NULL) {
         load.log_level = 1;
         load.log_buf = address(log);
@@ -125,14 +134,14 @@ static int load_program(const struct cgroup *cgroup, int kind,
     return program;
 }
 
-bool load_programs(const struct cgroup *cgroup, const struct wanted *wanted,
-                   int programs[PROGRAMS])
+bool load_programs(const struct cgroup *cgroup, int programs[PROGRAMS])
 {
+    const struct wanted *wanted = &cgroup->wanted;
     int map = make_map(wanted);
     bool done = map >= 0;
 
     if (!done)
-        explain(cgroup);
+        explain(cgroup, false);
     for (int kind = 0; kind < PROGRAMS; kind++) {
         struct code code = {.length = 0};
 
@@ -265,7 +274,11 @@ static bool add_if_ours(struct programs *programs, const char *path, int kind,
         return close(it->fd) == 0;
     programs->count++;
     snprintf(it->path, sizeof(it->path), "%s", path);
-    return find_nearest(it->path, kind, id, &there);
+    if (!find_nearest(it->path, kind, id, &there))
+        return false;
+    if (programs->own[kind] == ABSENT && strcmp(it->path, path) == 0)
+        programs->own[kind] = it->fd;
+    return true;
 }
 
 /* Makes the list, from all that are run for a cgroup. */
@@ -275,8 +288,8 @@ static bool list_ours(struct programs *programs, const char *path,
     size_t most = all->counts[SETTER] + all->counts[GUARD] + 1;
 
     free(programs->list);
-    programs->list = calloc(most, sizeof(*programs->list));
-    programs->count = 0;
+    *programs = (struct programs){.list = calloc(most, sizeof(struct program)),
+                                  .own = {ABSENT, ABSENT}};
     for (int kind = 0; programs->list != NULL && kind < PROGRAMS; kind++)
         for (uint32_t i = 0; i < all->counts[kind]; i++)
             if (!add_if_ours(programs, path, kind, all->ids[kind][i]))
@@ -294,7 +307,7 @@ bool find_programs(const struct cgroup *cgroup, struct programs *programs)
         if (!list_programs(cgroup->fd, BPF_F_QUERY_EFFECTIVE, &before) ||
             !list_ours(programs, cgroup->path, &before) ||
             !list_programs(cgroup->fd, BPF_F_QUERY_EFFECTIVE, &after)) {
-            explain(cgroup);
+            explain(cgroup, false);
             return false;
         }
         if (memcmp(&before, &after, sizeof(before)) == 0)
@@ -306,16 +319,17 @@ bool find_programs(const struct cgroup *cgroup, struct programs *programs)
 
 /* The nearest cgroup that has any decides, see hierarchy_allows_attach() and
  * compute_effective_progs() in the kernel's kernel/bpf/cgroup.c. */
-bool has_room(const struct cgroup *cgroup, bool force)
+bool has_room(const struct cgroup *cgroup)
 {
-    for (int kind = 0; kind < (force ? PROGRAMS : GUARD); kind++) {
+    for (int kind = 0; kind < (cgroup->wanted.force ? PROGRAMS : GUARD);
+         kind++) {
         char owner[PATH_MAX];
         struct list list;
         struct bpf_prog_info info = {.id = 0};
 
         snprintf(owner, sizeof(owner), "%s", cgroup->path);
         if (!find_nearest(owner, kind, 0, &list)) {
-            explain(cgroup);
+            explain(cgroup, false);
             return false;
         }
         if (list.counts[kind] == 0 || (list.flags[kind] & BPF_F_ALLOW_MULTI))
@@ -353,7 +367,7 @@ static bool put_program(const struct cgroup *cgroup, int kind, int new, int old)
         return true;
     if (errno == E2BIG) /* the cgroup is full */
         errno = ENOSPC;
-    explain(cgroup);
+    explain(cgroup, false);
     return false;
 }
 

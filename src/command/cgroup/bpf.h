@@ -12,10 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A cgroup of version 2. */
+/* A cgroup of version 2, and what is wanted there: 1 in row KEEPALIVE_SWITCH
+ * or, to exempt it from what is set above, 0 and nothing else. */
 struct cgroup {
     char path[PATH_MAX];
     int fd;
+    struct wanted wanted;
 };
 
 /* The two programs of ours: BPF_CGROUP_SOCK_OPS and BPF_CGROUP_SETSOCKOPT. */
@@ -68,8 +70,9 @@ struct program {
 /* Setters, then guards, each in the order in which the kernel runs them: from
  * the nearest cgroup on. */
 struct programs {
-    struct program *list; /* the caller frees it */
+    struct program *list;
     int count;
+    int own[PROGRAMS]; /* the first of each kind at the cgroup itself */
 };
 
 /* All that follow return false, with a line on standard error, if they fail. */
@@ -78,20 +81,20 @@ struct programs {
 bool find_programs(const struct cgroup *cgroup, struct programs *programs);
 
 /* Can ours stand beside the programs of others? */
-bool has_room(const struct cgroup *cgroup, bool force);
+bool has_room(const struct cgroup *cgroup);
 
 /*
- * Loads the programs that put values in force. `wanted` has 1 in row
- * KEEPALIVE_SWITCH, or 0 there and nothing else: that exempts the cgroup from
- * what is set above. The second program, the guard, is loaded with force only.
- * Stores the descriptors. If it fails, and KEEPALIVE_VERIFIER is in the
- * environment, it prints the verifier's log, too.
+ * Loads what puts values in force: a setter and, with force, a guard. If it
+ * fails, and KEEPALIVE_VERIFIER is in the environment, it prints the verifier's
+ * log, too.
  */
-bool load_programs(const struct cgroup *cgroup, const struct wanted *wanted,
-                   int programs[PROGRAMS]);
+bool load_programs(const struct cgroup *cgroup, int programs[PROGRAMS]);
 
 /* Replaces the old programs by the new ones: both, or none. */
 bool put_programs(const struct cgroup *cgroup, const int new[PROGRAMS],
                   const int old[PROGRAMS]);
+
+/* Says why a call, or a trial, failed: from errno. */
+void explain(const struct cgroup *cgroup, bool trial);
 
 #endif

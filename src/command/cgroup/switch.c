@@ -13,24 +13,34 @@
 #include "cgroup/switch.h"
 
 #include "cgroup/show.h"
-#include "cgroup/trial.h"
+#include "child.h"
 #include "exit_status.h"
 #include "lock.h"
 #include "proc.h"
 #include "text.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <mntent.h>
+#include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LOCK_FILE "/run/keepalive.lock"
+
+/* The cgroup in which a connection is tried, from the one in question. */
+#define BELOW "keepalive-trial"
+#define BESIDE "../" BELOW
 
 static const int none[PROGRAMS] = {ABSENT, ABSENT};
 
@@ -66,20 +76,6 @@ static bool open_cgroup(struct cgroup *cgroup, const char *path)
     return false;
 }
 
-/* Opens one by its path below the mount. */
-static bool open_mounted(struct cgroup *cgroup, const char *mount,
-                         const char *path)
-{
-    char *whole;
-    bool done;
-
-    if (asprintf(&whole, "%s/%s", mount, path) < 0)
-        return false;
-    done = open_cgroup(cgroup, whole);
-    free(whole);
-    return done;
-}
-
 /*
  * Opens the cgroup of this process, see cgroups(7). systemd runs what comes
  * before a service that has Delegate= in a cgroup of its own below the
@@ -91,6 +87,7 @@ static bool open_own(struct cgroup *cgroup, const char *mount)
     char *line = text == NULL || strncmp(text, "0::", 3) == 0
                      ? text
                      : strstr(text, "\n0::");
+    char path[2 * PATH_MAX];
     bool done = false;
 
     if (line != NULL) {
@@ -98,7 +95,8 @@ static bool open_own(struct cgroup *cgroup, const char *mount)
         line[strcspn(line, "\n")] = '\0';
         if (is_named(line, ".control"))
             *strrchr(line, '/') = '\0';
-        done = strstr(line, "/..") == NULL && open_mounted(cgroup, mount, line);
+        snprintf(path, sizeof(path), "%s%s", mount, line);
+        done = strstr(line, "/..") == NULL && open_cgroup(cgroup, path);
     }
     free(text);
     if (!done)
@@ -113,121 +111,221 @@ static bool open_own(struct cgroup *cgroup, const char *mount)
     return false;
 }
 
-/* Where is cgroup2 mounted? NULL: it is not. */
-static const char *find_mount(void)
-{
-    static char mount[PATH_MAX];
-    FILE *mounts = setmntent("/proc/self/mounts", "r");
-    const struct mntent *entry;
-
-    while (mount[0] == '\0' && mounts != NULL &&
-           (entry = getmntent(mounts)) != NULL)
-        if (strcmp(entry->mnt_type, "cgroup2") == 0)
-            snprintf(mount, sizeof(mount), "%s", entry->mnt_dir);
-    if (mounts != NULL)
-        endmntent(mounts);
-    return mount[0] == '\0' ? NULL : mount;
-}
-
 /* Opens a cgroup: a directory, a path below the mount, or "self". */
 static bool find_cgroup(struct cgroup *cgroup, const char *name)
 {
-    const char *mount = find_mount();
-    size_t length = mount == NULL ? 0 : strlen(mount);
+    FILE *mounts = setmntent("/proc/self/mounts", "r");
+    const struct mntent *entry = NULL;
+    char path[2 * PATH_MAX]; /* one that is cut is too long, and not found */
+    size_t length;
 
-    if (mount != NULL && strcmp(name, "self") == 0)
-        return open_own(cgroup, mount);
+    while (mounts != NULL && (entry = getmntent(mounts)) != NULL &&
+           strcmp(entry->mnt_type, "cgroup2") != 0)
+        ;
+    if (mounts != NULL)
+        endmntent(mounts); /* the entry stays */
+    if (entry != NULL && strcmp(name, "self") == 0)
+        return open_own(cgroup, entry->mnt_dir);
     if (open_cgroup(cgroup, name))
         return true;
+    if (entry == NULL) {
+        complain("%s: no cgroup of version 2 is mounted here", name);
+        return false;
+    }
+    length = strlen(entry->mnt_dir);
+    snprintf(path, sizeof(path), "%s/%s", entry->mnt_dir, name);
     /* Below, not the mount itself: "" or "." must not be the whole machine. */
-    if (mount != NULL && open_mounted(cgroup, mount, name) &&
-        strncmp(cgroup->path, mount, length) == 0 &&
+    if (open_cgroup(cgroup, path) &&
+        strncmp(cgroup->path, entry->mnt_dir, length) == 0 &&
         cgroup->path[length] == '/')
         return true;
-    if (mount == NULL)
-        complain("%s: no cgroup of version 2 is mounted here", name);
-    else
-        complain("'%s' is not a cgroup of version 2, and there is none of that "
-                 "name below %s",
-                 name, mount);
+    complain("'%s' is not a cgroup of version 2, and there is none of that "
+             "name below %s",
+             name, entry->mnt_dir);
     return false;
 }
 
-/* Ours that are attached to the cgroup itself; the first of each kind. */
-static void find_own(const struct cgroup *cgroup,
-                     const struct programs *programs, int own[PROGRAMS])
+/* A network of its own, where no firewall and no other program is. */
+static void leave_network(void)
 {
-    own[SETTER] = own[GUARD] = ABSENT;
-    for (int i = programs->count - 1; i >= 0; i--)
-        if (strcmp(programs->list[i].path, cgroup->path) == 0)
-            own[programs->list[i].kind] = programs->list[i].fd;
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    int fd;
+
+    if (unshare(CLONE_NEWNET) < 0)
+        return;
+    fd = make_socket();
+    ioctl(fd, SIOCSIFFLAGS, &request);
+    close(fd);
 }
 
-static void put_back(const struct cgroup *cgroup, const int new[PROGRAMS],
-                     const int old[PROGRAMS])
+/* Has the socket what is wanted? Says so if not. */
+static bool has_wanted(const struct cgroup *cgroup, int fd)
 {
-    if (!put_programs(cgroup, old, new))
-        complain("%s: what was there could not be put back", cgroup->path);
+    const int *wanted = cgroup->wanted.values;
+
+    for (int row = 0; row < KEEPALIVE_OPTIONS; row++) {
+        int got = read_value(fd, row);
+
+        if (wanted[row] == NO_VALUE || got == wanted[row])
+            continue;
+        if (row == KEEPALIVE_SWITCH && wanted[row] == 1)
+            complain("%s: a test connection there has no keepalive; this needs "
+                     "Linux 6.1, or 5.9 with --force; nothing was changed",
+                     cgroup->path);
+        else
+            complain("%s: a test connection there has %s=%d, perhaps because a "
+                     "cgroup above has --force, or values that keepalive 1.1 "
+                     "set; nothing was changed",
+                     cgroup->path, keepalive_options[row].variable,
+                     got / keepalive_options[row].scale);
+        return false;
+    }
+    return true;
 }
 
 /*
- * Replaces ours there by new ones, or removes them, and looks what is in force
- * then. If it fails, nothing has changed.
+ * The child's part: goes into the cgroup, makes a connection over loopback, and
+ * looks at both ends. One has keepalive on by itself, as in a program that only
+ * asks for that, even where the cgroup is exempt.
+ */
+static void run_trial(const void *argument, int answer)
+{
+    const struct cgroup *cgroup = argument;
+    bool exempt = cgroup->wanted.values[KEEPALIVE_SWITCH] == 0;
+    struct sockaddr_in name = {.sin_family = AF_INET,
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(name);
+    int processes = openat(cgroup->fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    int listener;
+    int client;
+    int accepted;
+
+    (void)answer;
+    if (processes >= 0 && write(processes, "0", 1) == 1) {
+        leave_network();
+        listener = make_socket();
+        client = make_socket();
+        set_value(listener, KEEPALIVE_SWITCH, 1);
+        if (bind(listener, (struct sockaddr *)&name, size) == 0 &&
+            listen(listener, 1) == 0 &&
+            getsockname(listener, (struct sockaddr *)&name, &size) == 0 &&
+            connect(client, (struct sockaddr *)&name, size) == 0 &&
+            (accepted = accept(listener, NULL, NULL)) >= 0)
+            _exit(!has_wanted(cgroup, client) ||
+                  !(exempt || has_wanted(cgroup, accepted)));
+    }
+    explain(cgroup, true);
+}
+
+/* Removes the trial, or what a run left that was killed; false, with errno. */
+static bool remove_trial(const struct cgroup *cgroup, const char *name)
+{
+    enum { PAUSES = 100, PAUSE = 10000 }; /* microseconds */
+
+    /* A process that was killed is gone only after a while. */
+    for (int i = 0; unlinkat(cgroup->fd, name, AT_REMOVEDIR) < 0; i++) {
+        if (errno != EBUSY || i == PAUSES)
+            return errno == ENOENT;
+        usleep(PAUSE);
+    }
+    return true;
+}
+
+/*
+ * Makes the trial's cgroup. Its path, in messages, is that of the one in
+ * question. False, with errno: EDEADLK if it is frozen, by one above.
+ */
+static bool make_trial(struct cgroup *trial, const struct cgroup *cgroup,
+                       const char *name)
+{
+    char *events;
+    bool frozen;
+
+    *trial = *cgroup;
+    trial->fd = -1;
+    if (remove_trial(cgroup, name) && mkdirat(cgroup->fd, name, 0755) == 0)
+        trial->fd = open_below(cgroup->fd, name, O_DIRECTORY);
+    if (trial->fd < 0)
+        return false;
+    events = read_below(trial->fd, "cgroup.events");
+    frozen = events != NULL && find_number(events, "frozen ") == 1;
+    free(events);
+    errno = EDEADLK;
+    return !frozen;
+}
+
+/* Makes a connection in a cgroup with these programs. Do both ends get what is
+ * wanted? Says so if not. */
+static bool passes_trial(const struct cgroup *cgroup, const char *name,
+                         const int programs[PROGRAMS])
+{
+    enum { SECONDS = 10 };
+    struct cgroup trial;
+    int status = -1;
+    size_t length;
+
+    if (!make_trial(&trial, cgroup, name)) {
+        explain(cgroup, true);
+    } else if (put_programs(&trial, programs, none)) {
+        status = run_child(run_trial, &trial, SECONDS, NULL, 0, &length);
+        if (status > 0 && WIFSIGNALED(status))
+            errno = ETIMEDOUT;
+        if (status < 0 || WIFSIGNALED(status))
+            explain(cgroup, true);
+    }
+    if (trial.fd >= 0)
+        close(trial.fd);
+    remove_trial(cgroup, name);
+    return status == 0;
+}
+
+/*
+ * Replaces ours there by new ones, or removes them, tries them then if they
+ * were not tried before, and looks what is in force. If it fails, nothing has
+ * changed.
  */
 static bool replace(const struct cgroup *cgroup, const int new[PROGRAMS],
-                    const int old[PROGRAMS], struct programs *programs)
+                    bool tried, struct programs *programs)
 {
+    const int old[PROGRAMS] = {programs->own[SETTER], programs->own[GUARD]};
+
     if (!put_programs(cgroup, new, old))
         return false;
-    if (find_programs(cgroup, programs))
+    if ((tried || passes_trial(cgroup, BELOW, none)) &&
+        find_programs(cgroup, programs))
         return true;
-    put_back(cgroup, new, old);
+    if (!put_programs(cgroup, old, new))
+        complain("%s: what was there could not be put back", cgroup->path);
     return false;
 }
 
 /*
- * Loads programs and puts them there. They are tried before, in a cgroup beside
- * this one or, where none can be made there, afterwards in one below.
+ * Puts values in force. They are tried before, in a cgroup beside this one or,
+ * where none can be made there, afterwards.
  */
-static bool put_values(const struct cgroup *cgroup, const struct wanted *wanted,
-                       bool beside, struct programs *programs)
+static bool put_values(const struct cgroup *cgroup, bool beside,
+                       struct programs *programs)
 {
     int new[PROGRAMS];
-    int old[PROGRAMS];
 
-    find_own(cgroup, programs, old);
-    if (!has_room(cgroup, wanted->force) || !load_programs(cgroup, wanted, new))
-        return false;
-    if ((beside && !passes_trial(cgroup, TRIAL_BESIDE, new, wanted)) ||
-        !replace(cgroup, new, old, programs))
-        return false;
-    if (beside || passes_trial(cgroup, TRIAL_BELOW, none, wanted))
-        return true;
-    put_back(cgroup, new, old);
-    return false;
+    return has_room(cgroup) && load_programs(cgroup, new) &&
+           (!beside || passes_trial(cgroup, BESIDE, new)) &&
+           replace(cgroup, new, beside, programs);
 }
 
 /* Removes ours: several, if those who put them there did not wait. */
-static bool remove_programs(const struct cgroup *cgroup,
-                            struct programs *programs)
+static bool remove_values(const struct cgroup *cgroup,
+                          struct programs *programs)
 {
-    int old[PROGRAMS];
-
-    for (;;) {
-        find_own(cgroup, programs, old);
-        if (old[SETTER] < 0 && old[GUARD] < 0)
-            return true;
-        if (!replace(cgroup, none, old, programs))
+    while (programs->own[SETTER] >= 0 || programs->own[GUARD] >= 0)
+        if (!replace(cgroup, none, true, programs))
             return false;
-    }
+    return true;
 }
 
-/*
- * Puts values in force, or removes what is there if `wanted` is NULL: one
- * command at a time, undisturbed, and completely or not at all.
- */
-static bool make_change(const struct cgroup *cgroup,
-                        const struct wanted *wanted, struct programs *programs)
+/* One command at a time, undisturbed, and completely or not at all. */
+static bool make_change(const struct cgroup *cgroup, bool remove,
+                        struct programs *programs)
 {
     /* Before 5.11 maps and programs counted as locked memory. */
     struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
@@ -240,30 +338,30 @@ static bool make_change(const struct cgroup *cgroup,
         return false;
     setrlimit(RLIMIT_MEMLOCK, &unlimited);
     done = find_programs(cgroup, programs) &&
-           (wanted == NULL ? remove_programs(cgroup, programs)
-                           : put_values(cgroup, wanted, beside, programs));
-    remove_trial(cgroup, TRIAL_BELOW); /* that of a run that was killed */
+           (remove ? remove_values(cgroup, programs)
+                   : put_values(cgroup, beside, programs));
+    remove_trial(cgroup, BELOW); /* that of a run that was killed */
     if (beside)
-        remove_trial(cgroup, TRIAL_BESIDE);
+        remove_trial(cgroup, BESIDE);
     release_lock(&lock);
     return done;
 }
 
 int switch_cgroup(const struct request *request)
 {
-    struct wanted wanted = request->wanted;
-    bool off = wanted.values[KEEPALIVE_SWITCH] == 0;
-    bool remove = off && !wanted.force;
+    struct cgroup cgroup = {.wanted = request->wanted};
+    bool asked = is_wanted(&request->wanted);
+    bool off = cgroup.wanted.values[KEEPALIVE_SWITCH] == 0;
+    bool remove = off && !cgroup.wanted.force;
     bool quiet = request->given['q'] != NULL;
-    struct programs programs = {NULL, 0};
-    struct cgroup cgroup;
+    struct programs programs = {.count = 0};
     int status = 0;
 
-    wanted.force = wanted.force && !off; /* that exempts, and refuses nothing */
+    if (off) /* with force it exempts, and refuses nothing */
+        cgroup.wanted.force = false;
     if (!find_cgroup(&cgroup, request->given['G']) || !is_capable() ||
-        !(is_wanted(&wanted)
-              ? make_change(&cgroup, remove ? NULL : &wanted, &programs)
-              : find_programs(&cgroup, &programs)))
+        !(asked ? make_change(&cgroup, remove, &programs)
+                : find_programs(&cgroup, &programs)))
         return STATUS_FAILED;
     if (!remove) {
         status = show_programs(cgroup.path, &programs,
@@ -274,7 +372,7 @@ int switch_cgroup(const struct request *request)
                  cgroup.path, programs.list[0].path);
         status = CGROUP_HALF;
     }
-    if (is_wanted(&wanted) && !quiet)
-        hint_at_new_sockets(wanted.values);
+    if (asked && !quiet)
+        hint_at_new_sockets(cgroup.wanted.values);
     return status;
 }
