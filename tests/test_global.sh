@@ -308,7 +308,7 @@ expect 'status: a hard link, on' 'status 2' "$(tail -n 1 "$tmp/said")"
 rm /etc/elsewhere
 chmod 666 "$library"
 expect 'status: mode' '  NO  owner and mode' \
-    "$(global status | sed -n 's/: .*//; /NO/p')"
+    "$(global status | sed -n 's/: .*//; /^  NO/p')"
 chmod 644 "$library"
 
 # Two at once: `on` waits for the one that has the lock, then looks.
