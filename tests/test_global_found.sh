@@ -101,17 +101,17 @@ cp "$other" "$library"
 verdict 'another library' off 2 'False False'
 rm "$library"
 mv "$library.away" "$library"
-# What the loader makes of these is seen in a program.
+# What the loader makes of these is seen in a program; a NUL ends what it reads.
 as_found() {
     expect "status, $1" "$("$show" 2>/dev/null |
-        sed -n 's/SO_KEEPALIVE is ON/on/p; s/SO_KEEPALIVE is OFF/off/p') status 2" \
+        sed -n 's/SO_KEEPALIVE is ON/on/p; s/SO_KEEPALIVE is OFF/off/p') status $2" \
         "$(global status | tail -n 2 | paste -sd ' ' |
             sed 's/^keepalive is \([a-z]*\).* status/\1 status/')"
 }
 put 'libkeepalive.so\n'
-as_found 'a bare name'
+as_found 'a bare name' 2
 printf '%s\0 %s\n' "$other" "$library" >"$file"
-as_found 'a NUL'
+as_found 'a NUL' 1
 rm "$file"
 verdict 'nothing there' off 1 'False False'
 

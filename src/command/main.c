@@ -38,8 +38,7 @@ static int answer_request(const struct request *request)
                                      .json = given['j'] != NULL},
             request->operands, request->count);
     case MACHINE:
-        return switch_machine(given['g'], given['q'] != NULL,
-                              given['j'] != NULL);
+        return switch_machine(request);
     case CGROUP:
 #ifdef KEEPALIVE_CGROUP
         return switch_cgroup(request);
@@ -59,7 +58,7 @@ int main(int argc, char *argv[])
 
     setvbuf(stderr, line, _IOLBF, sizeof(line)); /* a write(2) each message */
     if (argc == 2 && strcmp(argv[0], TRIAL_PROBE) == 0)
-        return run_trial_probe(argv[1]);
+        return be_probe(argv[1]);
     if (argc == 0 || !read_flags(&request, argc, argv))
         return STATUS_FAILED;
     if (request.given['h'] != NULL)

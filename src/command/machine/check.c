@@ -4,9 +4,6 @@
  */
 #include "machine/check.h"
 
-#include "machine/trial.h"
-#include "text.h"
-
 #include <endian.h>
 #include <errno.h>
 #include <glob.h>
@@ -80,80 +77,82 @@ static const char *find_path_fault(const char *name, const struct stat *status)
 }
 
 /*
- * Checks a path, below the directory if it is relative, all directories above
- * it, and in the same way what each link leads to: whoever owns one link of a
- * chain decides where it ends.
+ * Checks a path, all directories above it, and in the same way what each link
+ * leads to: whoever owns one link of a chain decides where it ends.
  */
-static const char *check_owner(const char *directory, const char *name)
+static const char *check_owner(const char *name)
 {
-    bool relative = name[0] != '/';
     char path[PATH_MAX];
     char target[PATH_MAX];
+    char next[2 * PATH_MAX];
     struct stat status;
-    ssize_t length;
+    char *slash;
 
-    if (snprintf(path, sizeof(path), "%s%s%s", relative ? directory : "",
-                 relative ? "/" : "", name) >= PATH_MAX)
-        return sentence("%s: %s", name, strerror(ENAMETOOLONG));
     /* Not so where links lead in a circle. */
-    if (stat(path, &status) < 0)
-        return sentence("%s: %s", path, strerror(errno));
-    for (;;) {
+    if (stat(name, &status) < 0)
+        return sentence("%s: %s", name, strerror(errno));
+    snprintf(path, sizeof(path), "%s", name);
+    do {
         const char *here = path[0] != '\0' ? path : "/";
-        char *slash = strrchr(path, '/');
         const char *fault = lstat(here, &status) < 0
                                 ? strerror(errno)
                                 : find_path_fault(here, &status);
+        ssize_t length = readlink(here, target, sizeof(target) - 1);
 
         if (fault != NULL)
             return sentence("%s %s", here, fault);
-        if (slash == NULL)
-            return NULL;
-        length = readlink(path, target, sizeof(target) - 1);
-        *slash = '\0';
+        slash = strrchr(path, '/');
+        if (slash != NULL)
+            *slash = '\0';
         if (length > 0) {
             target[length] = '\0';
-            fault = check_owner(path, target);
+            snprintf(next, sizeof(next), "%s/%s", path, target);
+            fault = check_owner(target[0] == '/' ? target : next);
             if (fault != NULL)
                 return fault;
         }
-    }
+    } while (slash != NULL);
+    return NULL;
 }
 
 static const char *check_owners(const struct machine *machine)
 {
-    const char *reason = check_owner("", machine->library.path);
+    const char *reason = check_owner(machine->library.path);
 
     return reason != NULL || machine->library.twin[0] == '\0'
                ? reason
-               : check_owner("", machine->library.twin);
+               : check_owner(machine->library.twin);
 }
 
 /* Programs of users who cannot read it start without the library. */
 static const char *check_preload_file(const struct machine *machine)
 {
-    return machine->file.there ? check_owner("", PRELOAD_FILE) : NULL;
+    return machine->file.text != NULL ? check_owner(PRELOAD_FILE) : NULL;
 }
 
-/* Another copy of the library, or an entry that cannot be loaded: then every
- * program prints a line. */
+/*
+ * Another copy of the library, or an entry that cannot be loaded: then every
+ * program prints a line. glibc's loader: "ERROR: ld.so: object 'PATH' from
+ * /etc/ld.so.preload cannot be preloaded (REASON): ignored."
+ */
 static const char *check_others(const struct machine *machine)
 {
-    char word[PATH_MAX];
-    char printable[PRINTABLE];
-    int length;
+    const struct library *library = &machine->library;
+    const char *object = machine->probe.said;
+    size_t length;
     const char *other =
-        find_word(&machine->file, &machine->library, library_is_other, &length);
+        find_word(&machine->file, library, library_is_other, &length);
 
-    if (other != NULL) {
-        snprintf(word, sizeof(word), "%.*s", length, other);
-        return sentence("%s names another copy of the library: %s",
-                        PRELOAD_FILE, make_printable(printable, word));
+    if (other != NULL)
+        return sentence("%s names another copy of the library: %.*s",
+                        PRELOAD_FILE, (int)length, other);
+    while ((object = strstr(object, " object '")) != NULL) {
+        object += strlen(" object '");
+        if (!library_is(library, object, strcspn(object, "'")))
+            return sentence("another entry is broken: '%.*s",
+                            (int)strcspn(object, "\n"), object);
     }
-    find_complaint(&machine->library, printable);
-    return printable[0] == '\0'
-               ? NULL
-               : sentence("another entry is broken: %s", printable);
+    return NULL;
 }
 
 static const char *check_mount(const struct machine *machine)
@@ -199,15 +198,11 @@ static const char *check_apparmor(const struct machine *machine)
 
 static const char *check_narrow(const struct machine *machine)
 {
-    const struct narrow *narrow = machine->library.twin[0] != '\0'
-                                      ? NULL
-                                      : find_narrow(&machine->library);
-
-    return narrow == NULL
+    return machine->narrow == NULL || machine->library.twin[0] != '\0'
                ? NULL
                : sentence("%s is a 32-bit program, and there is no library for "
                           "it",
-                          narrow->path);
+                          machine->narrow);
 }
 
 /* Its seccomp filter kills it at setsockopt(SO_KEEPALIVE) if it uses NTS. */
@@ -253,8 +248,7 @@ static const char *check_start(const struct machine *machine)
 {
     bool there = has_entry(&machine->file, &machine->library);
 
-    return start_programs(&machine->library,
-                          there ? NULL : machine->library.entry);
+    return start_programs(machine, there ? NULL : machine->library.entry);
 }
 
 const struct check checks[] = {

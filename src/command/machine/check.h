@@ -5,14 +5,9 @@
 #ifndef KEEPALIVE_MACHINE_CHECK_H
 #define KEEPALIVE_MACHINE_CHECK_H
 
-#include "machine/preload_file.h"
+#include "machine/trial.h"
 
 #include <stdbool.h>
-
-struct machine {
-    struct library library;
-    struct file file; /* as it was read */
-};
 
 /*
  * Each finds nothing, and returns NULL, or returns one sentence, which stays

@@ -9,65 +9,59 @@
 #include "machine/preload_file.h"
 
 #include "exit_status.h"
+#include "proc.h"
+#include "text.h"
 
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* As in <linux/fs.h>, which musl's compilers do not find. */
-#define GET_FLAGS _IOR('f', 1, long)
-enum { IMMUTABLE = 0x10, APPEND_ONLY = 0x20 };
+/* As in the loader's dl_main() */
+#define BLANKS " \t:"
+#define SEPARATORS BLANKS "\n"
 
-/* Separators, as in the loader's dl_main(). */
-static bool is_separator(char byte)
+size_t next_word(const char **word)
 {
-    return byte == ' ' || byte == '\t' || byte == '\n' || byte == ':';
-}
-
-size_t next_word(const struct file *file, size_t *place)
-{
-    size_t end;
-
-    while (*place < file->length &&
-           (is_separator(file->bytes[*place]) || file->bytes[*place] == '#')) {
-        if (file->bytes[*place] == '#')
-            while (*place < file->length && file->bytes[*place] != '\n')
-                ++*place;
-        else
-            ++*place;
-    }
-    end = *place;
-    while (end < file->length && !is_separator(file->bytes[end]) &&
-           file->bytes[end] != '#')
-        end++;
-    return end - *place;
+    if (*word == NULL)
+        return 0;
+    while ((*word += strspn(*word, SEPARATORS), **word == '#'))
+        *word += strcspn(*word, "\n");
+    return strcspn(*word, SEPARATORS "#");
 }
 
 const char *find_word(const struct file *file, const struct library *library,
-                      word_test *test, int *length)
+                      word_test *test, size_t *length)
 {
-    size_t size;
+    const char *word = file->text;
 
-    for (size_t place = 0; (size = next_word(file, &place)) > 0; place += size)
-        if (test(library, file->bytes + place, size)) {
-            *length = (int)size;
-            return file->bytes + place;
-        }
-    return NULL;
+    while ((*length = next_word(&word)) > 0 && !test(library, word, *length))
+        word += *length;
+    return *length > 0 ? word : NULL;
 }
 
 bool has_entry(const struct file *file, const struct library *library)
 {
-    int length;
+    size_t length;
 
     return find_word(file, library, library_is, &length) != NULL;
+}
+
+bool is_preloaded(const struct library *library)
+{
+    struct file file = {NULL};
+    size_t length;
+    bool is;
+
+    read_file(&file);
+    is = has_entry(&file, library) ||
+         find_word(&file, library, library_is_other, &length) != NULL;
+    free(file.text);
+    return is;
 }
 
 /*
@@ -75,138 +69,89 @@ bool has_entry(const struct file *file, const struct library *library)
  * follow it, or with those before it if it is the last. The newline before a
  * last line that has none was added with it.
  */
-static void remove_word(struct file *file, size_t place, size_t length)
+static void remove_word(const char *text, char *word, size_t length)
 {
-    size_t from = place;
-    size_t to = place + length;
+    char *end = word + length;
 
-    while (from > 0 && file->bytes[from - 1] != '\n' &&
-           is_separator(file->bytes[from - 1]))
-        from--;
-    while (to < file->length && file->bytes[to] != '\n' &&
-           is_separator(file->bytes[to]))
-        to++;
-    if (to < file->length && file->bytes[to] != '\n')
-        from = place;
-    else if (from == 0 || file->bytes[from - 1] == '\n') {
-        if (to < file->length)
-            to++;
-        else if (from > 0)
-            from--;
+    end += strspn(end, BLANKS);
+    if (*end == '\0' || *end == '\n') {
+        while (word > text && strchr(BLANKS, word[-1]) != NULL)
+            word--;
+        if (word == text || word[-1] == '\n') {
+            if (*end == '\n')
+                end++;
+            else if (word > text)
+                word--;
+        }
     }
-    memmove(file->bytes + from, file->bytes + to, file->length - to);
-    file->length -= to - from;
+    memmove(word, end, strlen(end) + 1);
 }
 
-void remove_entries(struct file *file, const struct library *library)
+char *remove_entries(const char *text, const struct library *library)
 {
+    struct file left = {.text = strdup(text)};
     const char *word;
-    int length;
-    size_t place = 0;
+    size_t length;
 
-    while ((word = find_word(file, library, library_is, &length)) != NULL)
-        remove_word(file, (size_t)(word - file->bytes), (size_t)length);
-    while (place < file->length && is_separator(file->bytes[place]))
-        place++;
-    file->there = place < file->length;
-}
-
-bool add_entry(struct file *file, const struct library *library)
-{
-    size_t length = strlen(library->entry);
-    char *end = file->bytes + file->length;
-    bool ended = file->length == 0 || end[-1] == '\n';
-
-    if (file->length + length + 2 > FILE_SIZE)
-        return false;
-    if (!ended)
-        *end++ = '\n';
-    end = mempcpy(end, library->entry, length);
-    if (ended)
-        *end++ = '\n';
-    file->length = (size_t)(end - file->bytes);
-    file->there = true;
-    return true;
-}
-
-static const char *read_error(void)
-{
-    static char reason[128];
-
-    snprintf(reason, sizeof(reason), "cannot be read: %s", strerror(errno));
-    return reason;
-}
-
-/* Reads an open file. NULL, or a reason not to edit it. */
-static const char *read_open_file(struct file *file, int fd)
-{
-    unsigned flags = 0;
-    ssize_t length;
-
-    if (fstat(fd, &file->status) < 0)
-        return read_error();
-    if (!S_ISREG(file->status.st_mode))
-        return "is not a regular file";
-    length = read(fd, file->bytes, FILE_SIZE);
-    if (length < 0)
-        return read_error();
-    if (length == FILE_SIZE)
-        return "is too large for a list of libraries";
-    file->there = true;
-    file->length = (size_t)length;
-    if (file->status.st_nlink != 1)
-        return "has another hard link, which replacing it would break";
-    /* not by ioctl(2), whose second parameter is an int in musl */
-    if (syscall(SYS_ioctl, fd, GET_FLAGS, &flags) == 0 &&
-        (flags & (IMMUTABLE | APPEND_ONLY)) != 0)
-        return "is immutable or append-only, see chattr(1)";
+    if (left.text == NULL)
+        err(STATUS_FAILED, NULL);
+    while ((word = find_word(&left, library, library_is, &length)) != NULL)
+        remove_word(left.text, left.text + (word - left.text), length);
+    if (left.text[strspn(left.text, SEPARATORS)] != '\0')
+        return left.text;
+    free(left.text);
     return NULL;
+}
+
+char *add_entry(const char *text, const struct library *library)
+{
+    size_t length = text == NULL ? 0 : strlen(text);
+    const char *newline = length == 0 || text[length - 1] == '\n' ? "" : "\n";
+    char *new;
+
+    if (asprintf(&new, "%s%s%s%s", length == 0 ? "" : text, newline,
+                 library->entry, newline[0] == '\0' ? "\n" : "") < 0)
+        err(STATUS_FAILED, NULL);
+    return new;
 }
 
 const char *read_file(struct file *file)
 {
-    int fd = open(PRELOAD_FILE, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    const char *reason = NULL;
-    struct stat status;
-
-    file->there = false; /* its bytes need no clearing */
-    file->status = (struct stat){.st_mode = 0644};
-    file->length = 0;
-    if (fd >= 0) {
-        reason = read_open_file(file, fd);
-        close(fd);
-    } else if (errno != ENOENT) {
-        reason = read_error();
-    }
-    if (lstat(PRELOAD_FILE, &status) == 0 && S_ISLNK(status.st_mode))
-        reason = "is a symbolic link";
-    return reason;
-}
-
-bool is_preloaded(const struct library *library)
-{
-    static struct file file;
-    int length;
-
-    read_file(&file);
-    return has_entry(&file, library) ||
-           find_word(&file, library, library_is_other, &length) != NULL;
+    free(file->text);
+    *file = (struct file){.text = NULL, .status.st_mode = 0644};
+    if (lstat(PRELOAD_FILE, &file->status) < 0)
+        return errno == ENOENT ? NULL : "cannot be read";
+    if (!S_ISREG(file->status.st_mode) && !S_ISLNK(file->status.st_mode))
+        return "is not a regular file";
+    file->text = read_below(AT_FDCWD, PRELOAD_FILE);
+    if (S_ISLNK(file->status.st_mode))
+        return "is a symbolic link";
+    if (file->text == NULL)
+        return "cannot be read";
+    if ((off_t)strlen(file->text) != file->status.st_size)
+        return "has a NUL byte in it, or is changing";
+    if (file->status.st_nlink != 1)
+        return "has another hard link, which replacing it would break";
+    return NULL;
 }
 
 bool is_unchanged(const struct file *file)
 {
-    static struct file now;
+    struct file now = {NULL};
     const struct stat *one = &file->status;
     const struct stat *other = &now.status;
+    bool same;
 
     read_file(&now);
-    return now.there == file->there &&
-           (!now.there ||
-            (one->st_ino == other->st_ino && one->st_dev == other->st_dev &&
-             one->st_mtim.tv_sec == other->st_mtim.tv_sec &&
-             one->st_mtim.tv_nsec == other->st_mtim.tv_nsec &&
-             now.length == file->length &&
-             memcmp(now.bytes, file->bytes, now.length) == 0));
+    if (file->text == NULL || now.text == NULL)
+        same = file->text == now.text;
+    else
+        same = one->st_ino == other->st_ino && one->st_dev == other->st_dev &&
+               one->st_mtim.tv_sec == other->st_mtim.tv_sec &&
+               one->st_mtim.tv_nsec == other->st_mtim.tv_nsec &&
+               strcmp(file->text, now.text) == 0;
+    free(now.text);
+    return same;
 }
 
 /* Copies SELinux's label, the access control list and whatever else there is.
@@ -230,23 +175,13 @@ static bool copy_attributes(int to)
     return true;
 }
 
-static void sync_directory(void)
-{
-    int fd = open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-}
-
 /* Writes the new file; its mode comes last, when it is complete. */
 static bool write_new_file(struct file *file)
 {
     const struct stat *status = &file->status;
+    ssize_t length = (ssize_t)strlen(file->text);
     int fd = open(NEW_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool done = fd >= 0 &&
-                write(fd, file->bytes, file->length) == (ssize_t)file->length &&
+    bool done = fd >= 0 && write(fd, file->text, (size_t)length) == length &&
                 fchown(fd, status->st_uid, status->st_gid) == 0 &&
                 copy_attributes(fd) &&
                 fchmod(fd, status->st_mode & 07777) == 0 && fsync(fd) == 0 &&
@@ -257,23 +192,28 @@ static bool write_new_file(struct file *file)
     return done;
 }
 
-int replace_file(const struct file *old, struct file *edited)
+enum outcome replace_file(const struct file *old, struct file *edited)
 {
-    bool done = !edited->there || write_new_file(edited);
+    bool done = edited->text == NULL || write_new_file(edited);
+    int directory;
 
     if (done && !is_unchanged(old)) {
         unlink(NEW_FILE);
-        return FILE_CHANGED;
+        return CHANGED;
     }
-    if (done && !edited->there)
-        done = unlink(PRELOAD_FILE) == 0 || errno == ENOENT;
-    else if (done)
-        done = rename(NEW_FILE, PRELOAD_FILE) == 0;
-    if (!done) {
-        warn("%s is left as it was", PRELOAD_FILE);
+    if (!done || (edited->text == NULL ? unlink(PRELOAD_FILE)
+                                       : rename(NEW_FILE, PRELOAD_FILE)) < 0) {
+        complain("%s is left as it was: %s%s", PRELOAD_FILE, strerror(errno),
+                 errno == EPERM ? "; perhaps it is immutable or append-only, "
+                                  "see chattr(1)"
+                                : "");
         unlink(NEW_FILE);
-        return STATUS_FAILED;
+        return FAILED;
     }
-    sync_directory();
-    return 0;
+    directory = open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory >= 0) {
+        fsync(directory);
+        close(directory);
+    }
+    return REPLACED;
 }

@@ -12,35 +12,24 @@
 #include <sys/stat.h>
 
 #define PRELOAD_FILE "/etc/ld.so.preload"
-
-/* Held by the one run that may change the file; only root can open it. */
-#define LOCK_FILE "/etc/.ld.so.preload.keepalive"
-#define NEW_FILE LOCK_FILE ".new"
-
-enum {
-    FILE_SIZE = 65536, /* bytes; a file that is larger is something else */
-    FILE_CHANGED = -1, /* it is not the one that was read */
-};
+#define NEW_FILE "/etc/.ld.so.preload.keepalive.new"
 
 struct file {
-    bool there;
-    struct stat status; /* as of a new file where it is not there */
-    size_t length;
-    char bytes[FILE_SIZE];
+    char *text;         /* NULL: it is not there, or cannot be read */
+    struct stat status; /* of a new file where it is not there */
 };
 
-typedef bool word_test(const struct library *library, const char *word,
-                       size_t length);
-
 /*
- * Finds the next word, from *place on, that is not in a comment. Returns its
- * length, 0 at the end.
+ * Moves on to the next word of a text, as the loader takes it apart, where a
+ * word begins or ends. Returns its length, 0 at the end.
  */
-size_t next_word(const struct file *file, size_t *place);
+size_t next_word(const char **word);
 
 /* The first word that passes the test, and its length; NULL if none does. */
+typedef bool word_test(const struct library *library, const char *word,
+                       size_t length);
 const char *find_word(const struct file *file, const struct library *library,
-                      word_test *test, int *length);
+                      word_test *test, size_t *length);
 
 bool has_entry(const struct file *file, const struct library *library);
 
@@ -51,26 +40,26 @@ bool has_entry(const struct file *file, const struct library *library);
  */
 bool is_preloaded(const struct library *library);
 
-/* Removes every entry of the library, and a file that has nothing else. */
-void remove_entries(struct file *file, const struct library *library);
-
 /*
- * Adds a line for the library, and no final newline where there was none: so
- * remove_entries() knows. False if the file would be too large.
+ * The text without any entry of the library, NULL if nothing is left of it; and
+ * with a line for the library, without a final newline where there was none: so
+ * remove_entries() knows. Both on the heap.
  */
-bool add_entry(struct file *file, const struct library *library);
+char *remove_entries(const char *text, const struct library *library);
+char *add_entry(const char *text, const struct library *library);
 
-/* Reads the file, as the loader would. NULL, or a reason not to edit it. */
+/* Reads the file. NULL, or a reason not to edit it. */
 const char *read_file(struct file *file);
 
 /* Is the file still the one that was read or written? */
 bool is_unchanged(const struct file *file);
 
 /*
- * Replaces the file by the edited one and stores the new file's status in that.
- * Returns 0, FILE_CHANGED if the file is no longer `old`, or STATUS_FAILED,
- * with a line on standard error; in both cases the file is left as it is.
+ * Replaces the file by the edited one, and stores the new file's status in
+ * that. Otherwise the file is left as it is: CHANGED if it is no longer the
+ * old one, or FAILED, with a line on standard error.
  */
-int replace_file(const struct file *old, struct file *edited);
+enum outcome { REPLACED, ALREADY, CHANGED, FAILED };
+enum outcome replace_file(const struct file *old, struct file *edited);
 
 #endif

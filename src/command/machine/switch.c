@@ -1,5 +1,5 @@
 /*
- * switch.c - switches the whole machine on and off
+ * switch.c - switches the whole machine on and off, and shows its state
  * SPDX-License-Identifier: MIT
  *
  * One run at a time: the lock is held from before the file is read until it is
@@ -10,13 +10,9 @@
 #include "exit_status.h"
 #include "lock.h"
 #include "machine/check.h"
-#include "machine/preload_file.h"
-#include "machine/status.h"
-#include "machine/trial.h"
 #include "proc.h"
 #include "text.h"
 
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -25,106 +21,203 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Only root can open it. */
+#define LOCK_FILE "/etc/.ld.so.preload.keepalive"
+
 enum {
-    ATTEMPTS = 5, /* if others change the file meanwhile */
-    ALREADY = -2, /* the file is as it is wanted */
+    ATTEMPTS = 5,      /* if others change the file meanwhile */
+    MACHINE_OFF = 1,   /* the status: it is off */
+    MACHINE_DOUBT = 2, /* not well, or not known; off: likewise */
 };
 
-/* Edits the file, once. Returns ALREADY, or as replace_file(). */
-typedef int edit_call(const struct machine *machine, struct file *edited);
-
-/* Edits the file, again if others have changed it meanwhile. */
-static int edit_file(struct machine *machine, edit_call *edit,
-                     struct file *edited)
+/* May programs of root read what this user cannot? */
+static bool is_hidden(const char *path)
 {
-    int status = FILE_CHANGED;
+    return access(path, R_OK) < 0 && errno == EACCES;
+}
 
-    for (int i = 0; status == FILE_CHANGED && i < ATTEMPTS; i++) {
-        const char *reason = read_file(&machine->file);
+enum state { OFF, ON, UNKNOWN };
 
-        if (reason != NULL) {
-            warnx("%s %s", PRELOAD_FILE, reason);
-            return STATUS_FAILED;
-        }
-        *edited = machine->file;
-        status = edit(machine, edited);
+/*
+ * Does a program that is started now have keepalive? That decides, not what the
+ * file says. Where the two differ, *reason tells what it has.
+ */
+static enum state judge(struct machine *machine, bool named,
+                        const char **reason)
+{
+    const struct answer *answer = &machine->probe.answer;
+
+    *reason = NULL;
+    if (!run_probe(&machine->probe)) {
+        *reason = NO_ANSWER;
+        return UNKNOWN;
     }
-    if (status != FILE_CHANGED)
-        return status;
-    warnx("others keep changing %s", PRELOAD_FILE);
-    return STATUS_FAILED;
-}
-
-/* Says what was done. It is done even if nobody can be told. */
-static int tell(const char *line)
-{
-    if (printf("%s\n", line) < 0 || fflush(stdout) != 0) {
-        warn("standard output");
-        warnx("%s", line);
-        clearerr(stdout);
+    if (answer->kept_alive) {
+        if (!named || !answer->library)
+            *reason = sentence("%s, which is not the entry's", answer->loaded);
+        return ON;
     }
-    return 0;
+    if (is_hidden(PRELOAD_FILE) ||
+        (named && is_hidden(machine->library.path))) {
+        *reason = "no keepalive, but this user cannot read what programs of "
+                  "root can";
+        return UNKNOWN;
+    }
+    if (named)
+        *reason = "no keepalive, though the file names the library";
+    return OFF;
 }
 
-static int edit_off(const struct machine *machine, struct file *edited)
-{
-    if (!has_entry(edited, &machine->library))
-        return ALREADY;
-    remove_entries(edited, &machine->library);
-    return replace_file(&machine->file, edited);
-}
-
-static int switch_off(struct machine *machine, bool quiet)
-{
-    static struct file edited;
-    int status = edit_file(machine, edit_off, &edited);
-    const char *what = status == 0 ? "the entry is removed"
-                                   : "there is no entry for this library";
-    struct found found;
-
-    if (status == STATUS_FAILED)
-        return status;
-    /* What a program has decides, not what the file says. */
-    if (!find_out(&found))
-        warnx("%s, but whether it is off is unknown: " NO_ANSWER, what);
-    else if (found.mapped[0] != '\0')
-        warnx("%s, but a program that is started now still has %s: remove "
-              "what names that from %s",
-              what, found.mapped, PRELOAD_FILE);
-    else if (quiet)
-        return 0;
-    else
-        return tell(status == 0 ? "off: programs that are started from now on "
-                                  "run without it"
-                                : "already off");
-    return MACHINE_DOUBT;
-}
-
-static int edit_on(const struct machine *machine, struct file *edited)
+static void print_head(const struct machine *machine, const char *fault,
+                       bool json)
 {
     const struct library *library = &machine->library;
-    bool already = has_entry(edited, library);
+    const char *word = machine->file.text;
+    const char *comma = "";
+    size_t length = next_word(&word);
 
-    if (!already && !library->installed) {
-        warnx("%s is not installed, it is in a build tree", library->path);
-        return STATUS_FAILED;
+    if (json) {
+        printf("{\"library\": ");
+        print_json_text(library->path, strlen(library->path));
+        printf(",\n \"file\": \"" PRELOAD_FILE "\",\n \"fault\": ");
+        printf(fault != NULL ? "\"%s\"" : "null", fault);
+        printf(",\n \"entries\": [");
+    } else {
+        say("%s %s", PRELOAD_FILE,
+            fault != NULL                ? fault
+            : machine->file.text == NULL ? "is not there"
+            : length > 0                 ? "holds"
+                                         : "holds no library");
+    }
+    for (; length > 0; length = next_word(&word)) {
+        if (json) {
+            printf("%s", comma);
+            print_json_text(word, length);
+            comma = ", ";
+        } else {
+            say("  %.*s%s", (int)length, word,
+                library_is(library, word, length) ? "  (this library)" : "");
+        }
+        word += length;
+    }
+    if (json)
+        printf("],\n \"checks\": [");
+    else
+        say("%s%s", library->path,
+            library->installed ? "" : " (not installed: a build tree)");
+}
+
+/* Prints one finding. A note is neither good nor bad. */
+static void print_finding(const char *name, const char *reason, bool note,
+                          bool json)
+{
+    static const char *comma = "";
+    bool passes = reason == NULL || note;
+
+    if (!json) {
+        say("  %-4s%s%s%s",
+            !passes          ? "NO"
+            : reason == NULL ? "ok"
+                             : "--",
+            name, reason != NULL ? ": " : "", reason != NULL ? reason : "");
+        return;
+    }
+    printf("%s\n  {\"name\": \"%s\", \"passes\": %s, \"reason\": ", comma, name,
+           passes ? "true" : "false");
+    print_json_text(reason != NULL ? reason : "",
+                    reason != NULL ? strlen(reason) : 0);
+    putchar('}');
+    comma = ",";
+}
+
+static int show_status(struct machine *machine, bool json)
+{
+    static const char *const words[] = {"off", "on", "perhaps on"};
+    static const char *const values[] = {"false", "true", "null"};
+    const char *fault;
+    const char *reason;
+    enum state state;
+    bool named;
+    bool well;
+    int attempts = ATTEMPTS;
+    int status;
+
+    /* Again if another run has switched it on or off meanwhile. */
+    do {
+        fault = read_file(&machine->file);
+        named = has_entry(&machine->file, &machine->library);
+        state = judge(machine, named, &reason);
+    } while (!is_unchanged(&machine->file) && --attempts > 0);
+    well = fault == NULL && reason == NULL && state == ON;
+    print_head(machine, fault, json);
+    if (reason != NULL)
+        print_finding("what a program has", reason, false, json);
+    for (int i = 0; i < check_count; i++) {
+        reason = checks[i].find(machine);
+        print_finding(checks[i].name, reason, checks[i].note, json);
+        well = well && (reason == NULL || checks[i].note);
+    }
+    status = well ? 0 : state == OFF && !named ? MACHINE_OFF : MACHINE_DOUBT;
+    if (json)
+        printf("],\n \"on\": %s, \"well\": %s}\n", values[state],
+               well ? "true" : "false");
+    else
+        say("keepalive is %s for the whole machine%s", words[state],
+            status == MACHINE_DOUBT ? ", but see above" : "");
+    return status;
+}
+
+/* Does nothing stand against it? Says so if it does. */
+static bool may_switch_on(struct machine *machine, bool already)
+{
+    run_probe(&machine->probe);
+    if (!already && !machine->library.installed) {
+        complain("%s is not installed, it is in a build tree",
+                 machine->library.path);
+        return false;
     }
     for (int i = 0; i < check_count; i++) {
-        const char *reason = checks[i].find(machine);
+        const char *reason = checks[i].note ? NULL : checks[i].find(machine);
 
-        if (reason == NULL || checks[i].note)
+        if (reason == NULL)
             continue;
-        warnx("%s%s%s", already ? PRELOAD_FILE : "",
-              already ? " has the library already, but " : "", reason);
-        return STATUS_FAILED;
+        complain("%s%s",
+                 already ? PRELOAD_FILE " has the library already, but " : "",
+                 reason);
+        return false;
     }
-    if (already)
-        return ALREADY;
-    if (!add_entry(edited, library)) {
-        warnx("%s is too large for a list of libraries", PRELOAD_FILE);
-        return STATUS_FAILED;
+    return true;
+}
+
+/* Edits the file, again if others have changed it meanwhile. */
+static enum outcome edit_file(struct machine *machine, bool on,
+                              struct file *edited)
+{
+    const struct library *library = &machine->library;
+    struct file *file = &machine->file;
+
+    for (int i = 0; i < ATTEMPTS; i++) {
+        const char *reason = read_file(file);
+        bool named = has_entry(file, library);
+        enum outcome outcome;
+
+        if (reason != NULL) {
+            complain("%s %s", PRELOAD_FILE, reason);
+            return FAILED;
+        }
+        if (on && !may_switch_on(machine, named))
+            return FAILED;
+        if (named == on)
+            return ALREADY;
+        edited->status = file->status;
+        edited->text = (on ? add_entry : remove_entries)(file->text, library);
+        outcome = replace_file(file, edited);
+        if (outcome != CHANGED)
+            return outcome;
+        free(edited->text);
     }
-    return replace_file(&machine->file, edited);
+    complain("others keep changing %s", PRELOAD_FILE);
+    return FAILED;
 }
 
 /*
@@ -134,51 +227,74 @@ static int edit_on(const struct machine *machine, struct file *edited)
  */
 static bool passes_proof(struct machine *machine, const struct file *edited)
 {
-    const char *reason = start_programs(&machine->library, NULL);
-    int undone = FILE_CHANGED;
+    const char *reason = start_programs(machine, NULL);
+    enum outcome undone = CHANGED;
 
     if (is_unchanged(edited)) {
         if (reason == NULL)
             return true;
         undone = replace_file(edited, &machine->file);
     }
-    if (undone == FILE_CHANGED)
-        warnx("others have changed %s while programs were tried with it; it is "
-              "left as it is now, see 'keepalive --global status'",
-              PRELOAD_FILE);
+    if (undone == CHANGED)
+        complain("others have changed %s while programs were tried with it; it "
+                 "is left as it is now, see 'keepalive --global status'",
+                 PRELOAD_FILE);
     else
-        warnx("%s%s", reason,
-              undone == 0 ? "; the entry is removed again" : "");
+        complain("%s%s", reason,
+                 undone == REPLACED ? "; the entry is removed again" : "");
     return false;
+}
+
+static int switch_off(struct machine *machine, bool quiet)
+{
+    struct file edited;
+    enum outcome outcome = edit_file(machine, false, &edited);
+    const char *what = outcome == ALREADY ? "there is no entry for this library"
+                                          : "the entry is removed";
+
+    if (outcome == FAILED)
+        return STATUS_FAILED;
+    /* What a program has decides, not what the file says. */
+    if (!run_probe(&machine->probe))
+        complain("%s, but whether it is off is unknown: " NO_ANSWER, what);
+    else if (machine->probe.answer.loaded[0] != '\0')
+        complain("%s, but a program that is started now still has %s: remove "
+                 "what names that from %s",
+                 what, machine->probe.answer.loaded, PRELOAD_FILE);
+    else {
+        if (!quiet)
+            say(outcome == ALREADY ? "already off"
+                                   : "off: programs that are started from now "
+                                     "on run without it");
+        return 0;
+    }
+    return MACHINE_DOUBT;
 }
 
 static int switch_on(struct machine *machine, bool quiet)
 {
-    static struct file edited;
-    int status = edit_file(machine, edit_on, &edited);
+    struct file edited;
+    enum outcome outcome = edit_file(machine, true, &edited);
     const char *note;
     char *idle;
-    char after[128] = "";
 
-    if (status == STATUS_FAILED ||
-        (status == 0 && !passes_proof(machine, &edited)))
+    if (outcome == FAILED ||
+        (outcome == REPLACED && !passes_proof(machine, &edited)))
         return STATUS_FAILED;
     if (quiet)
         return 0;
     for (int i = 0; i < check_count; i++)
         if (checks[i].note && (note = checks[i].find(machine)) != NULL)
-            warnx("%s", note);
+            complain("%s", note);
     idle = read_below(AT_FDCWD, "/proc/sys/net/ipv4/tcp_keepalive_time");
-    if (idle != NULL)
-        snprintf(after, sizeof(after),
-                 "; first probe after %d idle seconds: to change that set "
-                 "net.ipv4.tcp_keepalive_time, see sysctl(8)",
-                 find_number(idle, ""));
+    say("%s%s; first probe after %d idle seconds: to change that set "
+        "net.ipv4.tcp_keepalive_time, see sysctl(8)",
+        outcome == ALREADY ? "already on"
+                           : "on: programs that are started from now on have ",
+        outcome == ALREADY ? "" : machine->library.entry,
+        idle == NULL ? 0 : find_number(idle, ""));
     free(idle);
-    if (status == ALREADY)
-        return tell(sentence("already on%s", after));
-    return tell(sentence("on: programs that are started from now on have %s%s",
-                         machine->library.entry, after));
+    return 0;
 }
 
 /*
@@ -196,40 +312,51 @@ static void occupy_standard_descriptors(void)
         close(fd);
 }
 
-int switch_machine(const char *what, bool quiet, bool json)
+/* Switches it on or off, undisturbed. */
+static int change_machine(struct machine *machine, bool on, bool quiet)
 {
-    static struct machine machine;
-    bool on = strcmp(what, "on") == 0;
-    bool status = strcmp(what, "status") == 0;
-    char printable[PRINTABLE];
-    int result = STATUS_FAILED;
     struct lock lock;
+    int status;
 
-    if (!on && !status && strcmp(what, "off") != 0)
-        warnx("--global: '%s' is not on, off or status",
-              make_printable(printable, what));
-    else if (json && !status)
-        warnx("--json cannot be used with --global %s", what);
-    else if (quiet && status)
-        warnx("--quiet cannot be used with --global status");
-    else
-        result = 0;
-    if (result != 0)
-        return result;
-    occupy_standard_descriptors();
-    if (status)
-        return show_status(json);
-    if (geteuid() != 0) {
-        complain("--global on and off need root");
-        return STATUS_FAILED;
-    }
-    signal(SIGPIPE, SIG_IGN); /* what was done is no failure, see tell() */
+    signal(SIGPIPE, SIG_IGN);
     if (!take_lock(&lock, LOCK_FILE))
         return STATUS_FAILED;
     unlink(NEW_FILE); /* what a run that was killed has left */
-    /* A library that is gone, or broken, can be switched off as well. */
-    library_find(&machine.library);
-    result = (on ? switch_on : switch_off)(&machine, quiet);
+    status = (on ? switch_on : switch_off)(machine, quiet);
+    /* It is done even if nobody can be told. */
+    if (fflush(stdout) != 0) {
+        complain("standard output: %s", strerror(errno));
+        clearerr(stdout);
+    }
     release_lock(&lock);
-    return result;
+    return status;
+}
+
+int switch_machine(const struct request *request)
+{
+    static struct machine machine;
+    const char *what = request->given['g'];
+    bool quiet = request->given['q'] != NULL;
+    bool json = request->given['j'] != NULL;
+    bool on = strcmp(what, "on") == 0;
+    bool status = strcmp(what, "status") == 0;
+
+    if (!on && !status && strcmp(what, "off") != 0)
+        complain("--global: '%s' is not on, off or status", what);
+    else if (json && !status)
+        complain("--json cannot be used with --global %s", what);
+    else if (quiet && status)
+        complain("--quiet cannot be used with --global status");
+    else if (!status && geteuid() != 0)
+        complain("--global on and off need root");
+    else {
+        occupy_standard_descriptors();
+        /* A library that is gone, or broken, can be switched off as well. */
+        library_find(&machine.library);
+        if (on || status)
+            find_narrow(&machine);
+        return status ? show_status(&machine, json)
+                      : change_machine(&machine, on, quiet);
+    }
+    return STATUS_FAILED;
 }

@@ -13,14 +13,13 @@
 #include "child.h"
 #include "elf.h"
 #include "exit_status.h"
-#include "text.h"
 
-#include <dirent.h>
-#include <elf.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <grp.h>
+#include <link.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,18 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SECONDS_EACH = 10, SAID = 1024, NOBODY = 65534 };
-
-/* A program that is started. */
-struct program {
-    const char *path;
-    const char *arguments[4];
-    const char *preload; /* its LD_PRELOAD; NULL: none */
-    bool nobody;         /* as another user than root */
-    int answer;          /* the probe's pipe; 0: none */
-};
-
-/* Where programs are. */
+/* Where programs are */
 static const char *const directories[] = {
     "/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin",
 };
@@ -81,6 +69,8 @@ bool find_installed(const char *name, bool set_user_id, char path[PATH_MAX])
  */
 static void become_nobody(void)
 {
+    enum { NOBODY = 65534 };
+
     if (setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
         setresuid(NOBODY, NOBODY, NOBODY) == 0)
         return;
@@ -96,55 +86,51 @@ static void become_program(const void *argument, int standard_error)
     const struct program *program = argument;
     char preload[PATH_MAX + sizeof("LD_PRELOAD=")];
     char *environment[] = {"PATH=/usr/bin:/usr/sbin:/bin:/sbin", "LC_ALL=C",
-                           preload, NULL};
-    int null[2];
+                           program->preload == NULL ? NULL : preload, NULL};
+    int nowhere[2];
 
-    if (program->preload != NULL)
-        snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", program->preload);
-    else
-        environment[2] = NULL;
-    null[0] = null[1] = open("/dev/null", O_RDWR | O_CLOEXEC);
-    /* A root without it: a pipe that nobody reads. */
-    if (null[0] < 0 && pipe2(null, O_CLOEXEC | O_NONBLOCK) < 0)
+    snprintf(preload, sizeof(preload), "LD_PRELOAD=%s",
+             program->preload == NULL ? "" : program->preload);
+    /* A root may be without /dev/null. */
+    if (pipe2(nowhere, O_CLOEXEC | O_NONBLOCK) < 0)
         _exit(STATUS_FAILED);
-    dup2(null[0], STDIN_FILENO);
-    dup2(null[1], STDOUT_FILENO);
+    dup2(nowhere[0], STDIN_FILENO);
+    dup2(nowhere[1], STDOUT_FILENO);
     dup2(standard_error, STDERR_FILENO);
-    if (program->answer > 0)
-        fcntl(program->answer, F_SETFD, 0);
+    if (program->pipe > 0)
+        fcntl(program->pipe, F_SETFD, 0);
     if (program->nobody)
         become_nobody();
     execve(program->path, (char *const *)program->arguments, environment);
     _exit(errno == ENOEXEC ? STATUS_CANNOT_RUN : STATUS_NOT_FOUND);
 }
 
-/* Runs a program to its end. Returns the status of waitpid(2), or -1. */
-static int run_program(const struct program *program, char said[SAID])
+/* Runs a program to its end. */
+static void run_program(struct program *program)
 {
+    enum { SECONDS_EACH = 10 };
     size_t length;
-    int status = run_child(become_program, program, SECONDS_EACH, said,
-                           SAID - 1, &length);
 
-    said[length] = '\0';
-    return status;
+    program->status =
+        run_child(become_program, program, SECONDS_EACH, program->said,
+                  sizeof(program->said) - 1, &length);
+    program->said[length] = '\0';
 }
 
 /* How a program ended, with the first line that it printed. */
-static const char *describe_end(const struct program *program, int status,
-                                char said[SAID])
+static const char *describe_end(const struct program *program)
 {
-    char printable[PRINTABLE];
+    int status = program->status;
     bool killed = WIFSIGNALED(status);
 
     if (status == -1)
         return sentence("no program can be started: %s", strerror(errno));
-    said[strcspn(said, "\n")] = '\0';
-    return sentence("with the library %s%s %s %d%s%s", program->path,
+    return sentence("with the library %s%s %s %d%s%.*s", program->path,
                     program->nobody ? ", run by a user other than root," : "",
                     killed ? "is killed by signal" : "exits with status",
                     killed ? WTERMSIG(status) : WEXITSTATUS(status),
-                    said[0] != '\0' ? " and prints: " : "",
-                    make_printable(printable, said));
+                    program->said[0] != '\0' ? " and prints: " : "",
+                    (int)strcspn(program->said, "\n"), program->said);
 }
 
 /*
@@ -156,103 +142,92 @@ static const char *describe_end(const struct program *program, int status,
 static bool fails_anyway(const struct program *program)
 {
     struct program without = *program;
-    char said[SAID];
-    int status;
 
+    if (program->preload == NULL)
+        return WIFEXITED(program->status) &&
+               WEXITSTATUS(program->status) != STATUS_NOT_FOUND &&
+               program->said[0] != '\0' &&
+               strstr(program->said, "ld.so") == NULL &&
+               strstr(program->said, "libkeepalive") == NULL;
     without.preload = NULL;
-    status = run_program(&without, said);
-    if (program->preload != NULL)
-        return status != 0 || said[0] != '\0';
-    return WIFEXITED(status) && WEXITSTATUS(status) != STATUS_NOT_FOUND &&
-           said[0] != '\0' && strstr(said, "ld.so") == NULL &&
-           strstr(said, "libkeepalive") == NULL;
+    run_program(&without);
+    return without.status != 0 || without.said[0] != '\0';
 }
 
 /* NULL, or a sentence if it does not end well or prints on standard error, and
  * not so without the library. */
-static const char *try_program(const struct program *program)
+static const char *try_program(struct program *program)
 {
-    char said[SAID];
-    int status = run_program(program, said);
-
-    return (status == 0 && said[0] == '\0') || fails_anyway(program)
+    run_program(program);
+    return (program->status == 0 && program->said[0] == '\0') ||
+                   fails_anyway(program)
                ? NULL
-               : describe_end(program, status, said);
+               : describe_end(program);
 }
 
-/* The first dynamic 32-bit program of a directory, not one that is emulated. */
-static bool find_narrow_in(const char *directory, unsigned kind,
-                           struct narrow *narrow)
+/* Finds a program that asks for this loader. */
+static const char *find_program_of(const char *loader)
 {
-    struct dirent *entry;
-    /* On most systems /bin is a link to /usr/bin. */
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *list = fd < 0 ? NULL : fdopendir(fd);
-    bool found = false;
+    char pattern[PATH_MAX];
+    struct elf its;
+    glob_t files = {0};
+    const char *found = NULL;
 
-    while (list != NULL && !found && (entry = readdir(list)) != NULL) {
-        struct elf elf;
-        unsigned its;
-
-        snprintf(narrow->path, PATH_MAX, "%s/%s", directory, entry->d_name);
-        its = read_elf(narrow->path, NULL);
-        found = (its & 0xff) == ELFCLASS32 && its != kind &&
-                (its >> 16 == EM_386 || its >> 16 == EM_ARM) &&
-                read_elf(narrow->path, &elf) != 0 && elf.loader[0] == '/';
-        if (found)
-            memcpy(narrow->loader, elf.loader, PATH_MAX);
+    for (int i = 0; i < DIRECTORIES; i++) {
+        snprintf(pattern, sizeof(pattern), "%s/*", directories[i]);
+        glob(pattern, i > 0 ? GLOB_APPEND : 0, NULL, &files);
     }
-    if (list != NULL)
-        closedir(list);
+    for (size_t i = 0; i < files.gl_pathc && found == NULL; i++)
+        if (read_elf(files.gl_pathv[i], &its) != 0 &&
+            strcmp(its.loader, loader) == 0)
+            found = strdup(files.gl_pathv[i]);
+    globfree(&files);
     return found;
 }
 
-const struct narrow *find_narrow(const struct library *library)
+void find_narrow(struct machine *machine)
 {
-    static struct narrow narrow;
-    static bool known;
-    static bool found;
-    struct program help = {.path = narrow.loader,
-                           .arguments = {"ld.so", "--help"}};
-    char said[SAID];
-    int status;
+    static const char *const loaders[] = {
+        "/lib/ld-linux.so.2", "/lib/ld-linux-armhf.so.3", "/lib/ld-linux.so.3"};
 
-    /* Most machines have no loader for such: no need to look through all. */
-    known = known || (access("/lib/ld-linux.so.2", X_OK) < 0 &&
-                      access("/lib/ld-linux-armhf.so.3", X_OK) < 0 &&
-                      access("/lib/ld-linux.so.3", X_OK) < 0);
-    for (int i = 0; !known && !found && i < DIRECTORIES; i++)
-        found = find_narrow_in(directories[i], library->kind, &narrow);
-    /* Some kernels cannot run them. */
-    if (!known && found) {
-        status = run_program(&help, said);
-        found = !WIFEXITED(status) || WEXITSTATUS(status) != STATUS_CANNOT_RUN;
+    /* Most machines have no such loader: no need to look through all. */
+    for (size_t i = 0; i < sizeof(loaders) / sizeof(*loaders); i++) {
+        struct program help = {.path = loaders[i],
+                               .arguments = {"ld.so", "--help"}};
+        unsigned kind = read_elf(loaders[i], NULL);
+
+        if (kind == 0 || kind == machine->library.kind ||
+            machine->narrow != NULL)
+            continue;
+        /* Some kernels cannot run them. */
+        run_program(&help);
+        if (WIFEXITED(help.status) &&
+            WEXITSTATUS(help.status) == STATUS_CANNOT_RUN)
+            continue;
+        machine->narrow_loader = loaders[i];
+        machine->narrow = find_program_of(loaders[i]);
     }
-    known = true;
-    return found ? &narrow : NULL;
 }
 
-/* Starts the probe. False if there is no answer. */
-static bool run_probe(const char *preload, bool nobody, struct found *found,
-                      int *status, char said[SAID])
+bool run_probe(struct program *probe)
 {
+    struct answer *answer = &probe->answer;
     char number[16];
-    struct program program = {.path = "/proc/self/exe",
-                              .arguments = {TRIAL_PROBE, number, NULL},
-                              .preload = preload,
-                              .nobody = nobody};
     int ends[2];
     bool answered;
 
-    *status = -1;
-    said[0] = '\0';
+    probe->path = "/proc/self/exe";
+    probe->arguments[0] = TRIAL_PROBE;
+    probe->arguments[1] = number;
+    probe->status = -1;
+    probe->said[0] = '\0';
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
         return false;
-    program.answer = ends[1];
+    probe->pipe = ends[1];
     snprintf(number, sizeof(number), "%d", ends[1]);
-    *status = run_program(&program, said);
-    answered = read(ends[0], found, sizeof(*found)) == sizeof(*found) &&
-               memcmp(found->mark, TRIAL_PROBE, sizeof(TRIAL_PROBE)) == 0;
+    run_program(probe);
+    answered = read(ends[0], answer, sizeof(*answer)) == sizeof(*answer) &&
+               memcmp(answer->mark, TRIAL_PROBE, sizeof(TRIAL_PROBE)) == 0;
     close(ends[0]);
     close(ends[1]);
     return answered;
@@ -262,44 +237,28 @@ static const char *try_probe(const struct library *library, const char *preload,
                              bool nobody)
 {
     const char *whose = nobody ? " of a user other than root" : "";
-    struct found found;
-    char said[SAID];
-    int status;
+    struct program probe = {.preload = preload, .nobody = nobody};
+    const struct answer *answer = &probe.answer;
 
-    if (!run_probe(preload, nobody, &found, &status, said)) {
-        if (status == 0 && nobody)
+    if (!run_probe(&probe)) {
+        if (probe.status == 0 && nobody)
             return NULL; /* there is no such user */
-        if (WIFEXITED(status) && WEXITSTATUS(status) <= 1)
+        if (WIFEXITED(probe.status) && WEXITSTATUS(probe.status) <= 1)
             return "a library that is loaded closes the pipe on which a "
                    "program would answer";
-        return describe_end(
-            &(struct program){.path = "a program", .nobody = nobody}, status,
-            said);
+        probe.path = "a program";
+        return describe_end(&probe);
     }
-    if (!found.library || found.others)
+    if (!answer->library || answer->others)
         return sentence("a program%s has loaded %s, not %s", whose,
-                        found.mapped[0] != '\0' ? found.mapped : "nothing",
+                        answer->loaded[0] != '\0' ? answer->loaded : "nothing",
                         library->path);
-    return found.kept_alive
+    return answer->kept_alive
                ? NULL
                : sentence("the socket of a program%s is not kept alive", whose);
 }
 
-/* By the loader alone: nobody knows what the program would do. */
-static const char *try_narrow(const struct library *library,
-                              const char *preload)
-{
-    const struct narrow *narrow = find_narrow(library);
-
-    return narrow == NULL
-               ? NULL
-               : try_program(&(struct program){
-                     .path = narrow->loader,
-                     .arguments = {narrow->loader, "--list", narrow->path},
-                     .preload = preload});
-}
-
-const char *start_programs(const struct library *library, const char *preload)
+const char *start_programs(const struct machine *machine, const char *preload)
 {
     /* Programs that every machine has, with arguments that end them at once. */
     static const struct {
@@ -326,72 +285,50 @@ const char *start_programs(const struct library *library, const char *preload)
                            path))
             reason = try_program(&program);
     }
-    if (reason == NULL)
-        reason = try_narrow(library, preload);
+    /* By the loader alone: nobody knows what the program would do. */
+    if (reason == NULL && machine->narrow != NULL)
+        reason = try_program(&(struct program){
+            .path = machine->narrow_loader,
+            .arguments = {machine->narrow_loader, "--list", machine->narrow},
+            .preload = preload});
     for (int i = 0; reason == NULL && i < users; i++)
-        reason = try_probe(library, preload, i);
+        reason = try_probe(&machine->library, preload, i);
     return reason;
 }
 
-bool find_out(struct found *found)
-{
-    char said[SAID];
-    int status;
+/* What the probe knows of itself */
+struct self {
+    struct library library;
+    struct answer answer;
+};
 
-    if (!run_probe(NULL, false, found, &status, said))
-        return false;
-    if (found->kept_alive && found->mapped[0] == '\0')
-        strcpy(found->mapped, "a library that switches keepalive on");
-    return true;
-}
-
-/* glibc's loader: "ERROR: ld.so: object 'PATH' from /etc/ld.so.preload cannot
- * be preloaded (REASON): ignored." */
-void find_complaint(const struct library *library, char complaint[PRINTABLE])
-{
-    struct found found;
-    char said[SAID];
-    int status;
-
-    run_probe(NULL, false, &found, &status, said);
-    complaint[0] = '\0';
-    for (char *path = said; (path = strstr(path, " object '")) != NULL;) {
-        path += strlen(" object '");
-        if (library_is(library, path, strcspn(path, "'")))
-            continue;
-        path[strcspn(path, "\n")] = '\0';
-        make_printable(complaint, path - 1);
-        return;
-    }
-}
-
-/* Notes a file that is mapped here, if it is the library or another of that
+/* Notes an object that is loaded here, if it is the library or another of that
  * name, which a version may follow. */
-static void note_mapped(const struct library *library, const char *path,
-                        struct found *found)
+static int note_loaded(struct dl_phdr_info *object, size_t size, void *data)
 {
-    bool is = library_is(library, path, strlen(path));
+    struct self *self = data;
+    struct answer *answer = &self->answer;
+    const char *path = object->dlpi_name;
+    bool is = library_is(&self->library, path, strlen(path));
     const char *rest = strstr(path, "/libkeepalive.so");
-    size_t length = strlen(found->mapped);
-    char printable[PRINTABLE];
+    size_t length = strlen(answer->loaded);
 
+    (void)size;
     if (rest != NULL)
         rest += strlen("/libkeepalive.so");
     if (!is && (rest == NULL || rest[strspn(rest, ".0123456789")] != '\0'))
-        return;
-    found->library = found->library || is;
-    found->others = found->others || !is;
-    snprintf(found->mapped + length, sizeof(found->mapped) - length, "%s%s",
-             length > 0 ? " " : "", make_printable(printable, path));
+        return 0;
+    answer->library = answer->library || is;
+    answer->others = answer->others || !is;
+    snprintf(answer->loaded + length, sizeof(answer->loaded) - length, "%s%s",
+             length > 0 ? " " : "", path);
+    return 0;
 }
 
-int run_trial_probe(const char *descriptor)
+int be_probe(const char *descriptor)
 {
-    static struct found found = {.mark = TRIAL_PROBE};
-    FILE *maps;
-    struct library library;
-    char last[PATH_MAX] = "";
-    char line[PATH_MAX + 128];
+    static struct self self = {.answer.mark = TRIAL_PROBE};
+    struct answer *answer = &self.answer;
     int value = 0;
     socklen_t size = sizeof(value);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -401,22 +338,13 @@ int run_trial_probe(const char *descriptor)
         warn("socket");
         return STATUS_FAILED;
     }
-    found.kept_alive =
+    answer->kept_alive =
         getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &size) == 0 &&
         value == 1;
-    library_find(&library);
-    maps = fopen("/proc/self/maps", "re");
-    while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
-        const char *path = strchr(line, '/');
-
-        line[strcspn(line, "\n")] = '\0';
-        if (path == NULL || strcmp(path, last) == 0)
-            continue;
-        note_mapped(&library, path, &found);
-        snprintf(last, sizeof(last), "%s", path);
-    }
-    if (maps != NULL)
-        fclose(maps);
+    library_find(&self.library);
+    dl_iterate_phdr(note_loaded, &self);
+    if (answer->kept_alive && answer->loaded[0] == '\0')
+        strcpy(answer->loaded, "a library that switches keepalive on");
     fd = (int)strtol(descriptor, NULL, 10);
-    return write(fd, &found, sizeof(found)) != sizeof(found);
+    return write(fd, answer, sizeof(*answer)) != sizeof(*answer);
 }

@@ -5,65 +5,71 @@
 #ifndef KEEPALIVE_MACHINE_TRIAL_H
 #define KEEPALIVE_MACHINE_TRIAL_H
 
-#include "locate.h"
-#include "text.h"
+#include "machine/preload_file.h"
 
 #include <limits.h>
 #include <stdbool.h>
+
+#define TRIAL_PROBE "keepalive-probe"
+
+/* A program that is started, and what comes of it. */
+struct program {
+    const char *path;
+    const char *arguments[4];
+    const char *preload; /* its LD_PRELOAD; NULL: none */
+    bool nobody;         /* as another user than root */
+    int pipe;            /* the probe's, to answer on; 0: none */
+    int status;          /* of waitpid(2), or -1 */
+    char said[1024];     /* on standard error */
+    struct answer {
+        char mark[sizeof(TRIAL_PROBE)]; /* which nobody else would write */
+        bool kept_alive;                /* the probe's sockets are */
+        bool library;                   /* it has loaded the library */
+        bool others;                    /* it has loaded others of that name */
+        char loaded[PATH_MAX]; /* their paths, or what else keeps it alive */
+    } answer;
+};
+
+struct machine {
+    struct library library;
+    struct file file;          /* as it was read */
+    struct program probe;      /* as it was started then */
+    const char *narrow;        /* a dynamic 32-bit program, or NULL; only where
+                                  the library is a 64-bit one */
+    const char *narrow_loader; /* its loader, which the kernel runs */
+};
 
 /* Writes a sentence, as printf(3) does, which stays until the next one. */
 const char *sentence(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
 /*
- * Starts programs, a set-user-ID one and a 32-bit one among them, and a probe
- * that looks for the library in itself and at a socket of its own; as root and,
- * if this is root, as nobody. `preload` is their LD_PRELOAD; NULL: as the
- * machine is. NULL, or a sentence on the first that is not as it should be.
+ * Starts a program that looks for the library in itself and at a socket of its
+ * own. False if it does not answer, for one of the reasons in NO_ANSWER.
  */
-const char *start_programs(const struct library *library, const char *preload);
-
-#define TRIAL_PROBE "keepalive-probe"
-
-/* What a program has that is started. It answers with these bytes. */
-struct found {
-    char mark[sizeof(TRIAL_PROBE)]; /* which nobody else would write */
-    bool kept_alive;                /* its sockets are */
-    bool library;                   /* it has mapped the library */
-    bool others;                    /* it has mapped others of that name */
-    char mapped[PATH_MAX];          /* the paths of all these; "" if none */
-};
-
-/*
- * Starts a program without LD_PRELOAD. False if there is no answer, for one of
- * the reasons in NO_ANSWER. Where no library of that name has switched
- * keepalive on, `mapped` says that another has.
- */
-bool find_out(struct found *found);
+bool run_probe(struct program *probe);
 #define NO_ANSWER                                                              \
     "no program can be started or make a socket, or a library keeps it from "  \
     "answering"
 
-/* Stores what the loader says of an entry that is not ours; "" if nothing. */
-void find_complaint(const struct library *library, char complaint[PRINTABLE]);
+/*
+ * Starts programs, a set-user-ID one and a 32-bit one among them, and the
+ * probe; as root and, if this is root, as nobody. `preload` is their
+ * LD_PRELOAD; NULL: as the machine is. NULL, or a sentence on the first that is
+ * not as it should be.
+ */
+const char *start_programs(const struct machine *machine, const char *preload);
 
 /*
- * The part of that program, whose name is TRIAL_PROBE: it answers on the
+ * The part of the probe, whose name is TRIAL_PROBE: it answers on the
  * descriptor of this number. Returns its exit status.
  */
-int run_trial_probe(const char *descriptor);
+int be_probe(const char *descriptor);
 
 /* Stores the path of a program of this machine. False if there is none. */
 bool find_installed(const char *name, bool set_user_id, char path[PATH_MAX]);
 
-/*
- * A dynamic 32-bit program of this machine, where the library is a 64-bit one
- * and the kernel runs such. NULL if there is none.
- */
-struct narrow {
-    char path[PATH_MAX];
-    char loader[PATH_MAX];
-};
-const struct narrow *find_narrow(const struct library *library);
+/* Looks for the 32-bit program. */
+void find_narrow(struct machine *machine);
 
 #endif
