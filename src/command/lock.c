@@ -20,7 +20,7 @@ enum { SECONDS_AT_MOST = 30 };
 /* Tries once. False, with errno: EWOULDBLOCK if another run has it. */
 static bool try_lock(struct lock *lock)
 {
-    struct stat mine;
+    struct stat mine = {.st_mode = 0};
     struct stat there;
     int error = EWOULDBLOCK;
 
@@ -29,9 +29,8 @@ static bool try_lock(struct lock *lock)
              O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (lock->fd < 0)
         return false;
-    if (fstat(lock->fd, &mine) < 0)
-        error = errno;
-    else if (mine.st_uid != geteuid() || (mine.st_mode & 077) != 0)
+    if (fstat(lock->fd, &mine) == 0 &&
+        (mine.st_uid != geteuid() || (mine.st_mode & 077) != 0))
         error = unlink(lock->path) == 0 || errno == ENOENT ? error : errno;
     else if (flock(lock->fd, LOCK_EX | LOCK_NB) < 0)
         error = errno;

@@ -57,8 +57,8 @@ int main(int argc, char *argv[])
     int status = 0;
 
     setvbuf(stderr, line, _IOLBF, sizeof(line)); /* a write(2) each message */
-    if (argc == 2 && strcmp(argv[0], TRIAL_PROBE) == 0)
-        return be_probe(argv[1]);
+    if (argc == 1 && strcmp(argv[0], TRIAL_PROBE) == 0)
+        return be_probe();
     if (argc == 0 || !read_flags(&request, argc, argv))
         return STATUS_FAILED;
     if (request.given['h'] != NULL)

@@ -53,7 +53,7 @@ bool has_entry(const struct file *file, const struct library *library)
 
 bool is_preloaded(const struct library *library)
 {
-    struct file file = {NULL};
+    struct file file = {.text = NULL};
     size_t length;
     bool is;
 
@@ -137,7 +137,7 @@ const char *read_file(struct file *file)
 
 bool is_unchanged(const struct file *file)
 {
-    struct file now = {NULL};
+    struct file now = {.text = NULL};
     const struct stat *one = &file->status;
     const struct stat *other = &now.status;
     bool same;

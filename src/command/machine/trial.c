@@ -30,6 +30,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The descriptor on which the probe answers */
+enum { ANSWER = STDERR_FILENO + 1 };
+
 /* Where programs are */
 static const char *const directories[] = {
     "/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin",
@@ -97,8 +100,10 @@ static void become_program(const void *argument, int standard_error)
     dup2(nowhere[0], STDIN_FILENO);
     dup2(nowhere[1], STDOUT_FILENO);
     dup2(standard_error, STDERR_FILENO);
-    if (program->pipe > 0)
-        fcntl(program->pipe, F_SETFD, 0);
+    if (program->pipe > 0) {
+        dup2(program->pipe, ANSWER);
+        fcntl(ANSWER, F_SETFD, 0);
+    }
     if (program->nobody)
         become_nobody();
     execve(program->path, (char *const *)program->arguments, environment);
@@ -212,19 +217,16 @@ void find_narrow(struct machine *machine)
 bool run_probe(struct program *probe)
 {
     struct answer *answer = &probe->answer;
-    char number[16];
     int ends[2];
     bool answered;
 
     probe->path = "/proc/self/exe";
     probe->arguments[0] = TRIAL_PROBE;
-    probe->arguments[1] = number;
     probe->status = -1;
     probe->said[0] = '\0';
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
         return false;
     probe->pipe = ends[1];
-    snprintf(number, sizeof(number), "%d", ends[1]);
     run_program(probe);
     answered = read(ends[0], answer, sizeof(*answer)) == sizeof(*answer) &&
                memcmp(answer->mark, TRIAL_PROBE, sizeof(TRIAL_PROBE)) == 0;
@@ -325,7 +327,7 @@ static int note_loaded(struct dl_phdr_info *object, size_t size, void *data)
     return 0;
 }
 
-int be_probe(const char *descriptor)
+int be_probe(void)
 {
     static struct self self = {.answer.mark = TRIAL_PROBE};
     struct answer *answer = &self.answer;
@@ -341,10 +343,10 @@ int be_probe(const char *descriptor)
     answer->kept_alive =
         getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &size) == 0 &&
         value == 1;
+    close(fd); /* which has the number of the pipe if that was closed */
     library_find(&self.library);
     dl_iterate_phdr(note_loaded, &self);
     if (answer->kept_alive && answer->loaded[0] == '\0')
         strcpy(answer->loaded, "a library that switches keepalive on");
-    fd = (int)strtol(descriptor, NULL, 10);
-    return write(fd, answer, sizeof(*answer)) != sizeof(*answer);
+    return write(ANSWER, answer, sizeof(*answer)) != sizeof(*answer);
 }

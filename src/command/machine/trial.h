@@ -18,7 +18,7 @@ struct program {
     const char *arguments[4];
     const char *preload; /* its LD_PRELOAD; NULL: none */
     bool nobody;         /* as another user than root */
-    int pipe;            /* the probe's, to answer on; 0: none */
+    int pipe;            /* for the probe's answer; 0: none */
     int status;          /* of waitpid(2), or -1 */
     char said[1024];     /* on standard error */
     struct answer {
@@ -60,11 +60,8 @@ bool run_probe(struct program *probe);
  */
 const char *start_programs(const struct machine *machine, const char *preload);
 
-/*
- * The part of the probe, whose name is TRIAL_PROBE: it answers on the
- * descriptor of this number. Returns its exit status.
- */
-int be_probe(const char *descriptor);
+/* What a program of the name TRIAL_PROBE does. Returns its exit status. */
+int be_probe(void);
 
 /* Stores the path of a program of this machine. False if there is none. */
 bool find_installed(const char *name, bool set_user_id, char path[PATH_MAX]);
