@@ -450,8 +450,8 @@ while IFS='|' read -r words reason; do
     expect "$words" "keepalive: $reason
 status 125" "$(said --cgroup "$cgroup" $words)"
 done <<'END'
---off -t 5|--off cannot be used with --idle
---off -f -c 5|--off cannot be used with --count
+--off -t 5|--idle cannot be used with --off
+--off -f -c 5|--count cannot be used with --off
 -q -j|--quiet cannot be used with --json
 word|--cgroup: unexpected argument 'word'
 END

@@ -92,17 +92,17 @@ done <<'END'
 -c 5m|--count: '5m' is not a whole number of probes from 1 to 127
 --count=|--count: '' is not a whole number of probes from 1 to 127
 -u 2147484|--timeout: '2147484' is not a whole number of seconds from 0 to 2147483 (5m is 300)
---force -p 1|--force cannot be used with -p
--q -p 1|--quiet cannot be used with -p
--o -t 5 -p 1|--off cannot be used with --idle
--o -c 5 true|--off cannot be used with --count
--o -f true|--off cannot be used with --force
--f -o true|--off cannot be used with --force
--a -m -o|--off cannot be used with --missing
--a -p 1|--all cannot be used with -p
--m -t 5|--missing needs -p or -a
---json|--json needs -p or -a or --global or --cgroup
--g status -p|--global cannot be used with -p
+--force -p 1|--force cannot be used with --pid
+-q -p 1|--quiet cannot be used with --pid
+-o -t 5 -p 1|--idle cannot be used with --off
+-o -c 5 true|--count cannot be used with --off
+-o -f true|--force cannot be used with --off
+-f -o true|--force cannot be used with --off
+-a -m -o|--missing cannot be used with --off
+-a -p 1|--all cannot be used with --pid
+-m -t 5|--missing needs --pid or --all
+--json|--json needs --pid or --all or --global or --cgroup
+-g status -p|--global cannot be used with --pid
 -Z|invalid option -- 'Z'
 --nonsense|unrecognized option '--nonsense'
 END

@@ -6,28 +6,15 @@
 
 #include "text.h"
 
-#include <err.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* Modes in which values can be given, and all of them */
-enum { WITH_VALUES = RUN | SOCKETS | CGROUP, ANY = WITH_VALUES | MACHINE };
+/* Modes in which values can be given, all of them, and a mark: the flag asks
+ * for its mode. */
+enum { VALUED = RUN | SOCKETS | CGROUP, ANY = VALUED | MACHINE, ASKS = 16 };
 
-/* The flag that asks for a mode, and how messages call it. */
-static const struct mode_name {
-    enum mode mode;
-    char flag; /* 0: none does */
-    const char *name;
-} mode_names[] = {
-    {SOCKETS, 'p', "-p"},       {SOCKETS, 'a', "-a"},
-    {MACHINE, 'g', "--global"}, {CGROUP, 'G', "--cgroup"},
-    {RUN, 0, "a command"},
-};
-
-enum { NONE = -1 };
+enum { NONE = -1, OPERAND = 1 };
 
 /*
  * The flags. One that has a row of keepalive_options sets its value: to the
@@ -39,34 +26,35 @@ static const struct flag {
     int row;
     char letter;
     const char *name;
-    const char *argument; /* as --help shows it; NULL: takes none */
+    const char *argument; /* as --help shows it; "": takes none */
     const char *help;
     unsigned modes; /* in which it has a meaning */
 } flags[] = {
-    {KEEPALIVE_IDLE, 't', "idle", "TIME", "idle time before a probe",
-     WITH_VALUES},
-    {KEEPALIVE_INTERVAL, 'i', "interval", "TIME", "time between probes",
-     WITH_VALUES},
-    {KEEPALIVE_COUNT, 'c', "count", "PROBES",
-     "unanswered probes before giving up", WITH_VALUES},
-    {KEEPALIVE_TIMEOUT, 'u', "timeout", "TIME",
-     "time without acknowledgement of data", WITH_VALUES},
-    {KEEPALIVE_SWITCH, 'o', "off", NULL, "turn keepalive off", WITH_VALUES},
-    {KEEPALIVE_SWITCH, 'f', "force", NULL, "programs cannot change the values",
+    {KEEPALIVE_IDLE, 't', "idle", " TIME", "idle time before a probe", VALUED},
+    {KEEPALIVE_INTERVAL, 'i', "interval", " TIME", "time between probes",
+     VALUED},
+    {KEEPALIVE_COUNT, 'c', "count", " PROBES",
+     "unanswered probes before giving up", VALUED},
+    {KEEPALIVE_TIMEOUT, 'u', "timeout", " TIME",
+     "time without acknowledgement of data", VALUED},
+    {KEEPALIVE_SWITCH, 'o', "off", "", "turn keepalive off", VALUED},
+    {KEEPALIVE_SWITCH, 'f', "force", "", "programs cannot change the values",
      RUN | CGROUP},
     {NONE, 'p', "pid", "[=PID]", "the sockets of processes, by number or name",
-     SOCKETS},
-    {NONE, 'a', "all", NULL, "the sockets of all processes", SOCKETS},
-    {NONE, 'm', "missing", NULL,
+     ASKS | SOCKETS},
+    {NONE, 'a', "all", "", "the sockets of all processes", ASKS | SOCKETS},
+    {NONE, 'm', "missing", "",
      "only connections that lack keepalive or a value", SOCKETS},
-    {NONE, 'n', "dry-run", NULL, "only show what would be set", SOCKETS},
-    {NONE, 'g', "global", "on|off|status", "the whole machine", MACHINE},
-    {NONE, 'G', "cgroup", "DIR|self", "every program of a cgroup", CGROUP},
-    {NONE, 'j', "json", NULL, "print JSON", SOCKETS | MACHINE | CGROUP},
-    {NONE, 'q', "quiet", NULL, "no warning about the command",
+    {NONE, 'n', "dry-run", "", "only show what would be set", SOCKETS},
+    {NONE, 'g', "global", " on|off|status", "the whole machine",
+     ASKS | MACHINE},
+    {NONE, 'G', "cgroup", " DIR|self", "every program of a cgroup",
+     ASKS | CGROUP},
+    {NONE, 'j', "json", "", "print JSON", SOCKETS | MACHINE | CGROUP},
+    {NONE, 'q', "quiet", "", "no warning about the command",
      RUN | MACHINE | CGROUP},
-    {NONE, 'h', "help", NULL, "print this", ANY},
-    {NONE, 'V', "version", NULL, "print the version", ANY},
+    {NONE, 'h', "help", "", "print this", ANY},
+    {NONE, 'V', "version", "", "print the version", ANY},
 };
 
 enum { FLAGS = sizeof(flags) / sizeof(*flags) };
@@ -75,7 +63,7 @@ int find_column(int column, const char **name)
 {
     *name = "keepalive";
     for (int i = 0; column > 0 && i < FLAGS; i++)
-        if (flags[i].row != NONE && flags[i].argument != NULL &&
+        if (flags[i].row != NONE && flags[i].argument[0] != '\0' &&
             --column == 0) {
             *name = flags[i].name;
             return flags[i].row;
@@ -83,28 +71,23 @@ int find_column(int column, const char **name)
     return KEEPALIVE_SWITCH;
 }
 
-/* Says of a bad value what the library would say. */
-static void refuse(const struct flag *flag, const char *value)
-{
-    char line[KEEPALIVE_COMPLAINT + 1];
-
-    line[keepalive_refusal(line, flag->row, value)] = '\0';
-    warnx("--%s: %s", flag->name, line);
-}
-
-/* Notes the value that a flag sets. */
+/* Notes the value that a flag sets; false, with what the library would say of
+ * it, if it is bad. */
 static bool note_value(struct wanted *wanted, const struct flag *flag,
                        const char *text)
 {
+    const struct keepalive_option *option = &keepalive_options[flag->row];
     int *on = &wanted->values[KEEPALIVE_SWITCH];
+    char line[KEEPALIVE_COMPLAINT];
     int value;
 
     if (!keepalive_parse(flag->row, text, &value)) {
-        refuse(flag, text);
+        complain("--%s: %.*s", flag->name,
+                 (int)keepalive_refusal(line, flag->row, text), line);
         return false;
     }
     if (flag->row != KEEPALIVE_SWITCH)
-        wanted->values[flag->row] = value * keepalive_options[flag->row].scale;
+        wanted->values[flag->row] = value * option->scale;
     else if (value == KEEPALIVE_FORCE)
         wanted->force = true;
     if (flag->row == KEEPALIVE_SWITCH && value == KEEPALIVE_OFF)
@@ -114,76 +97,69 @@ static bool note_value(struct wanted *wanted, const struct flag *flag,
     return true;
 }
 
-/* Notes a flag; false, with a line on standard error, if its value is bad. */
-static bool note_flag(struct request *request, int letter)
+/* Notes a flag or an operand. False, with a line on standard error, if the flag
+ * is not known or its value is bad. */
+static bool note_flag(struct request *request, int letter, bool is_short)
 {
-    int i = 0;
+    const struct flag *flag = flags;
 
-    while (flags[i].letter != letter)
-        i++;
-    request->given[letter] = optarg != NULL ? optarg : flags[i].name;
-    if (letter == 'p' && optarg != NULL)
+    if (letter == 'p' && is_short && optarg != NULL &&
+        optarg[strspn(optarg, "0123456789")] != '\0') {
+        /* `-pj 17` would take j for the name of a process */
+        complain("-p%s: only a number may follow -p directly; write -p NAME",
+                 optarg);
+        return false;
+    }
+    if (letter == OPERAND || (letter == 'p' && optarg != NULL))
         request->operands[request->count++] = optarg;
-    return flags[i].row == NONE ||
-           note_value(&request->wanted, &flags[i], request->given[letter]);
-}
-
-/* `-pj 17` would take j for the name of a process. */
-static bool is_number_behind_p(const char *text)
-{
-    if (text[strspn(text, "0123456789")] == '\0')
-        return true;
-    complain("-p%s: only a number may follow -p directly; write -p NAME", text);
-    return false;
+    if (letter == OPERAND || letter == '?')
+        return letter == OPERAND;
+    while (flag->letter != letter)
+        flag++;
+    request->given[letter] = optarg != NULL ? optarg : flag->name;
+    return flag->row == NONE ||
+           note_value(&request->wanted, flag, request->given[letter]);
 }
 
 /* The table of flags for getopt_long(3). */
 static void make_options(struct option longs[FLAGS + 1], char *shorts)
 {
-    *shorts++ = '+'; /* stop at the command */
+    *shorts++ = '-'; /* operands in their place among the flags */
     for (int i = 0; i < FLAGS; i++) {
-        int takes = flags[i].argument == NULL     ? no_argument
+        int takes = flags[i].argument[0] == '\0'  ? no_argument
                     : flags[i].argument[0] == '[' ? optional_argument
                                                   : required_argument;
 
         longs[i] = (struct option){flags[i].name, takes, NULL, flags[i].letter};
         *shorts++ = flags[i].letter;
-        if (takes != no_argument)
-            *shorts++ = ':';
-        if (takes == optional_argument)
-            *shorts++ = ':';
+        memcpy(shorts, "::", (size_t)takes);
+        shorts += takes;
     }
     longs[FLAGS] = (struct option){0};
     *shorts = '\0';
 }
 
-/* The name of what is asked for. */
-static const struct mode_name *find_mode(const struct request *request)
+/* The flag that asks for what is to be done; NULL: a command is run. */
+static const struct flag *find_mode(const struct request *request)
 {
-    const struct mode_name *mode = mode_names;
-
-    while (mode->flag != 0 && request->given[(int)mode->flag] == NULL)
-        mode++;
-    return mode;
+    for (const struct flag *flag = flags; flag < flags + FLAGS; flag++)
+        if ((flag->modes & ASKS) != 0 &&
+            request->given[(int)flag->letter] != NULL)
+            return flag;
+    return NULL;
 }
 
-/* Takes operands up to the next flag. Flags may follow the number of a process,
- * but what follows a command is its own. Entries of argv already read are
- * reused for operands. */
-static void take_operands(struct request *request, int argc, char *argv[])
-{
-    bool ended = strcmp(argv[optind - 1], "--") == 0;
-    bool mixed = request->given['p'] != NULL || request->given['a'] != NULL;
-
-    while (optind < argc &&
-           (ended || !mixed || *argv[optind] != '-' || argv[optind][1] == '\0'))
-        request->operands[request->count++] = argv[optind++];
-}
-
+/*
+ * Flags may follow the number of a process, but what follows a command is its
+ * own. Entries of argv that have been read are reused for operands.
+ */
 bool read_flags(struct request *request, int argc, char *argv[])
 {
     struct option longs[FLAGS + 1];
     char shorts[3 * FLAGS + 2];
+    const struct flag *mode;
+    int index = NONE; /* of a long flag */
+    int letter;
 
     make_options(longs, shorts);
     *request = (struct request){.operands = argv + 1};
@@ -191,21 +167,19 @@ bool read_flags(struct request *request, int argc, char *argv[])
         request->wanted.values[i] = NO_VALUE;
     if (strrchr(argv[0], '/') != NULL)
         argv[0] = strrchr(argv[0], '/') + 1; /* as getopt names it */
-    do {
-        int letter;
-
-        for (int index = NONE; /* of a long flag */
-             (letter = getopt_long(argc, argv, shorts, longs, &index)) != -1;
-             index = NONE)
-            if (letter == '?' ||
-                (letter == 'p' && index == NONE && optarg != NULL &&
-                 !is_number_behind_p(optarg)) ||
-                !note_flag(request, letter))
-                return false;
-        take_operands(request, argc, argv);
-    } while (optind < argc);
+    while ((letter = getopt_long(argc, argv, shorts, longs, &index)) != -1) {
+        if (!note_flag(request, letter, index == NONE))
+            return false;
+        if (letter == OPERAND && request->given['p'] == NULL &&
+            request->given['a'] == NULL)
+            break;
+        index = NONE;
+    }
+    while (optind < argc)
+        request->operands[request->count++] = argv[optind++];
     request->operands[request->count] = NULL;
-    request->mode = find_mode(request)->mode;
+    mode = find_mode(request);
+    request->mode = mode == NULL ? RUN : mode->modes & ANY;
     return true;
 }
 
@@ -217,23 +191,17 @@ void print_help(void)
          "       keepalive [FLAG...] --cgroup DIR|self\n"
          "Runs a command with TCP keepalive, or shows, and with values sets, "
          "that of the\nsockets of running processes.\n");
-    for (int i = 0; i < FLAGS; i++) {
-        const struct flag *flag = &flags[i];
-        int width = printf("  -%c, --%s", flag->letter, flag->name);
+    for (const struct flag *flag = flags; flag < flags + FLAGS; flag++) {
+        const struct keepalive_option *option = keepalive_options;
+        int width =
+            printf("  -%c, --%s%s", flag->letter, flag->name, flag->argument);
 
-        if (flag->argument != NULL)
-            width += printf("%s%s", flag->argument[0] == '[' ? "" : " ",
-                            flag->argument);
-        printf("%*s%s", 30 - width, "", flag->help);
-        if (flag->argument != NULL && flag->row != NONE) {
-            const struct keepalive_option *option =
-                &keepalive_options[flag->row];
-
-            printf("\n%30s%s, %d to %d%s%s", "", option->variable,
-                   option->least, option->most,
-                   option->unit[0] != '\0' ? " " : "", option->unit);
-        }
-        putchar('\n');
+        printf("%*s%s\n", 30 - width, "", flag->help);
+        if (flag->argument[0] == '\0' || flag->row == NONE)
+            continue;
+        option += flag->row;
+        printf("%30s%s, %d to %d%s%s\n", "", option->variable, option->least,
+               option->most, option->unit[0] != '\0' ? " " : "", option->unit);
     }
     puts("\nA TIME is a number of seconds, optionally followed by s, m or h.\n"
          "\nExamples:\n"
@@ -248,46 +216,51 @@ void print_help(void)
 }
 
 /* Says what a flag needs that was given with nothing that it goes with. */
-static void warn_needs(const struct flag *flag)
+static void explain_need(const struct flag *flag)
 {
-    char words[64] = "";
+    char words[64];
+    int length = 0;
 
-    for (const struct mode_name *mode = mode_names; mode->flag != 0; mode++)
-        if ((flag->modes & mode->mode) != 0)
-            snprintf(words + strlen(words), sizeof(words) - strlen(words),
-                     "%s%s", words[0] == '\0' ? "" : " or ", mode->name);
-    warnx("--%s needs %s", flag->name, words);
+    for (int i = 0; i < FLAGS; i++)
+        if ((flags[i].modes & ASKS) != 0 &&
+            (flags[i].modes & flag->modes & ANY) != 0)
+            length += sprintf(words + length, "%s--%s",
+                              length == 0 ? "" : " or ", flags[i].name);
+    complain("--%s needs %s", flag->name, words);
 }
 
 /* A flag that would have no effect is refused. */
 static bool check_flag(const struct request *request, const struct flag *flag)
 {
-    bool off = request->given['o'] != NULL;
+    const char *const *given = request->given;
+    bool has_meaning = (flag->modes & request->mode) != 0;
+    const char *other = NULL;
 
-    if ((flag->modes & request->mode) == 0 && request->mode == RUN)
-        warn_needs(flag);
-    else if ((flag->modes & request->mode) == 0)
-        warnx("--%s cannot be used with %s", flag->name,
-              find_mode(request)->name);
-    else if (off && flag->letter != 'o' &&
+    if (!has_meaning && request->mode == RUN) {
+        explain_need(flag);
+        return false;
+    }
+    if (!has_meaning)
+        other = find_mode(request)->name;
+    else if (given['o'] != NULL && flag->letter != 'o' &&
              (flag->letter != 'f' || request->mode != CGROUP) &&
              (flag->row != NONE || flag->letter == 'm'))
-        warnx("--off cannot be used with --%s", flag->name);
+        other = "off";
     else if (flag->letter == 'q' && request->mode == CGROUP &&
-             request->given['j'] != NULL)
-        warnx("--quiet cannot be used with --json");
-    else if (request->given['p'] != NULL && flag->letter == 'a')
-        warnx("--all cannot be used with -p");
-    else
-        return true;
-    return false;
+             given['j'] != NULL)
+        other = "json";
+    else if (flag->letter == 'a' && given['p'] != NULL)
+        other = "pid";
+    if (other != NULL)
+        complain("--%s cannot be used with --%s", flag->name, other);
+    return other == NULL;
 }
 
 /*
  * Values for the whole machine are the kernel's settings, and last if they are
  * in a file, see sysctl.d(5).
  */
-static void explain_sysctl(const struct request *request)
+static void explain_sysctl(const int values[KEEPALIVE_OPTIONS])
 {
     static const char *const names[KEEPALIVE_OPTIONS] = {
         [KEEPALIVE_COUNT] = "probes",
@@ -297,49 +270,38 @@ static void explain_sysctl(const struct request *request)
     int length = 0;
 
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        if (request->wanted.values[i] != NO_VALUE && names[i] != NULL)
-            length += snprintf(words + length, sizeof(words) - (size_t)length,
-                               " net.ipv4.tcp_keepalive_%s=%d", names[i],
-                               request->wanted.values[i]);
+        if (values[i] != NO_VALUE && names[i] != NULL)
+            length += sprintf(words + length, " net.ipv4.tcp_keepalive_%s=%d",
+                              names[i], values[i]);
     if (length > 0)
-        warnx("--global takes no values: run 'sysctl -w%s' for now, and put "
-              "%s into a file in /etc/sysctl.d/ for the next boot",
-              words,
-              strchr(words + 1, ' ') == NULL ? words + 1 : "a line each");
-}
-
-/* Are there operands where they are needed, and only there? */
-static bool check_operands(const struct request *request)
-{
-    char printable[PRINTABLE];
-    bool needed = request->mode == RUN ||
-                  (request->mode == SOCKETS && request->given['a'] == NULL);
-
-    if (!needed && request->count > 0)
-        warnx("%s: unexpected argument '%s'", find_mode(request)->name,
-              make_printable(printable, request->operands[0]));
-    else if (needed && request->count == 0)
-        warnx("no %s given; see keepalive --help",
-              request->mode == SOCKETS ? "process" : "command");
-    else
-        return true;
-    return false;
+        complain("--global takes no values: run 'sysctl -w%s' for now, and put "
+                 "a line for each into a file in /etc/sysctl.d/ for the next "
+                 "boot",
+                 words);
 }
 
 bool check_request(const struct request *request)
 {
+    const char *const *given = request->given;
+    bool sockets = request->mode == SOCKETS;
+    bool needed = sockets ? given['a'] == NULL : request->mode == RUN;
+
     for (int i = 0; i < FLAGS; i++)
-        if (request->given[(int)flags[i].letter] != NULL &&
+        if (given[(int)flags[i].letter] != NULL &&
             !check_flag(request, &flags[i])) {
             if (request->mode == MACHINE)
-                explain_sysctl(request);
+                explain_sysctl(request->wanted.values);
             return false;
         }
-    if (!check_operands(request))
-        return false;
-    if (request->given['n'] != NULL && !is_wanted(&request->wanted)) {
-        warnx("--dry-run cannot be used without values");
-        return false;
-    }
-    return true;
+    if (!needed && request->count > 0)
+        complain("--%s: unexpected argument '%s'", find_mode(request)->name,
+                 request->operands[0]);
+    else if (needed && request->count == 0)
+        complain("no %s given; see keepalive --help",
+                 sockets ? "process" : "command");
+    else if (given['n'] != NULL && !is_wanted(&request->wanted))
+        complain("--dry-run cannot be used without values");
+    else
+        return true;
+    return false;
 }

@@ -52,11 +52,9 @@ static int answer_request(const struct request *request)
 
 int main(int argc, char *argv[])
 {
-    static char line[BUFSIZ];
     struct request request;
     int status = 0;
 
-    setvbuf(stderr, line, _IOLBF, sizeof(line)); /* a write(2) each message */
     if (argc == 1 && strcmp(argv[0], TRIAL_PROBE) == 0)
         return be_probe();
     if (argc == 0 || !read_flags(&request, argc, argv))

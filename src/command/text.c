@@ -4,7 +4,6 @@
  */
 #include "text.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -107,16 +106,12 @@ void print_json_text(const char *text, size_t length)
     putchar('"');
 }
 
-/* Prints a line, behind this name if there is one. */
-static void put_line(FILE *out, const char *name, const char *format,
-                     va_list arguments)
+static void put_line(FILE *out, const char *format, va_list arguments)
 {
     char line[3 * PATH_MAX];
 
     /* clang-tidy 14 does not see that va_start() initializes */
     vsnprintf(line, sizeof(line), format, arguments); /* NOLINT */
-    if (name != NULL)
-        fprintf(out, "%s: ", name);
     put_text(out, line, strlen(line), false);
     putc('\n', out);
 }
@@ -126,16 +121,19 @@ void say(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    put_line(stdout, NULL, format, arguments);
+    put_line(stdout, format, arguments);
     va_end(arguments);
 }
 
 void complain(const char *format, ...)
 {
+    static char buffer[BUFSIZ];
     va_list arguments;
 
+    setvbuf(stderr, buffer, _IOLBF, sizeof(buffer)); /* one write(2) a line */
     va_start(arguments, format);
-    put_line(stderr, program_invocation_short_name, format, arguments);
+    fputs("keepalive: ", stderr);
+    put_line(stderr, format, arguments);
     va_end(arguments);
 }
 

@@ -98,7 +98,7 @@ static const struct launcher {
                 "'keepalive --cgroup'"},
     {" tmux ", "c:\0f:\0L:\0S:\0T:\0", .window = "TMUX", .deed = server,
      .instead = "run keepalive in its window, or see libkeepalive(7)"},
-    {" screen ", "c:\0e:\0h:\0p:\0s:\0S:\0t:\0T:\0r!\0R!\0x!\0X!\0",
+    {" screen ", "c:\0e:\0h:\0p:\0s:\0S:\0t:\0T:\0m.\0r!\0R!\0x!\0X!\0",
      .window = "STY", .deed = server,
      .instead = "run keepalive in its window, or see libkeepalive(7)"},
 };
@@ -172,7 +172,8 @@ static const struct launcher *find_launcher(const char *word, const char *path)
 /* The options of a launcher for getopt_long(3). */
 static void make_options(const char *list, char *shorts, struct option *longs)
 {
-    *shorts++ = '-'; /* operands in their place among the options */
+    memcpy(shorts, "-:", 2); /* operands in their place, and no messages */
+    shorts += 2;
     for (; *list != '\0'; list += strlen(list) + 1) {
         bool takes = list[1] == ':';
 
@@ -264,14 +265,14 @@ static char *const *split(struct walk *walk, const char *line,
 static bool follow(struct walk *walk, const struct launcher *launcher)
 {
     struct option longs[LONG_OPTIONS + 1];
-    char shorts[2 * LONG_OPTIONS + 2];
+    char shorts[2 * LONG_OPTIONS + 3];
     const char *given[128] = {NULL}; /* arguments of options, by letter */
     char *const *words = walk->command;
     int operands = launcher->operands;
     bool clean = launcher->cleans;
 
     make_options(launcher->options, shorts, longs);
-    optind = opterr = 0;
+    optind = 0;
     for (walk->command = NULL; words != NULL && walk->command == NULL;) {
         int letter =
             getopt_long(count_words(words), words, shorts, longs, NULL);
@@ -291,10 +292,10 @@ static bool follow(struct walk *walk, const struct launcher *launcher)
         } else if (letter == 'S' && launcher->assigns) {
             words = split(walk, argument, words + optind);
             optind = 0;
-        } else if (letter != '?' && optarg == NULL) {
+        } else if (optarg == NULL && letter != 'm' && letter != '?') {
             clean = !launcher->cleans;
         } else {
-            given[(letter == '?' ? optopt : letter) & 127] = argument;
+            given[letter] = argument;
             if (letter == 'u' && launcher->assigns)
                 clean = clean || loses(walk, argument);
             else if (letter == 'E' && strstr(argument, walk->mark) != NULL)
