@@ -117,6 +117,10 @@ static bool note_flag(struct request *request, int letter, bool is_short)
     while (flag->letter != letter)
         flag++;
     request->given[letter] = optarg != NULL ? optarg : flag->name;
+    if ((flag->modes & ASKS) != 0) {
+        request->mode = flag->modes & ANY;
+        request->asked = flag->name;
+    }
     return flag->row == NONE ||
            note_value(&request->wanted, flag, request->given[letter]);
 }
@@ -139,16 +143,6 @@ static void make_options(struct option longs[FLAGS + 1], char *shorts)
     *shorts = '\0';
 }
 
-/* The flag that asks for what is to be done; NULL: a command is run. */
-static const struct flag *find_mode(const struct request *request)
-{
-    for (const struct flag *flag = flags; flag < flags + FLAGS; flag++)
-        if ((flag->modes & ASKS) != 0 &&
-            request->given[(int)flag->letter] != NULL)
-            return flag;
-    return NULL;
-}
-
 /*
  * Flags may follow the number of a process, but what follows a command is its
  * own. Entries of argv that have been read are reused for operands.
@@ -157,12 +151,11 @@ bool read_flags(struct request *request, int argc, char *argv[])
 {
     struct option longs[FLAGS + 1];
     char shorts[3 * FLAGS + 2];
-    const struct flag *mode;
     int index = NONE; /* of a long flag */
     int letter;
 
     make_options(longs, shorts);
-    *request = (struct request){.operands = argv + 1};
+    *request = (struct request){.mode = RUN, .operands = argv + 1};
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         request->wanted.values[i] = NO_VALUE;
     if (strrchr(argv[0], '/') != NULL)
@@ -170,16 +163,13 @@ bool read_flags(struct request *request, int argc, char *argv[])
     while ((letter = getopt_long(argc, argv, shorts, longs, &index)) != -1) {
         if (!note_flag(request, letter, index == NONE))
             return false;
-        if (letter == OPERAND && request->given['p'] == NULL &&
-            request->given['a'] == NULL)
+        if (letter == OPERAND && request->mode != SOCKETS)
             break;
         index = NONE;
     }
     while (optind < argc)
         request->operands[request->count++] = argv[optind++];
     request->operands[request->count] = NULL;
-    mode = find_mode(request);
-    request->mode = mode == NULL ? RUN : mode->modes & ANY;
     return true;
 }
 
@@ -241,7 +231,7 @@ static bool check_flag(const struct request *request, const struct flag *flag)
         return false;
     }
     if (!has_meaning)
-        other = find_mode(request)->name;
+        other = request->asked;
     else if (given['o'] != NULL && flag->letter != 'o' &&
              (flag->letter != 'f' || request->mode != CGROUP) &&
              (flag->row != NONE || flag->letter == 'm'))
@@ -294,7 +284,7 @@ bool check_request(const struct request *request)
             return false;
         }
     if (!needed && request->count > 0)
-        complain("--%s: unexpected argument '%s'", find_mode(request)->name,
+        complain("--%s: unexpected argument '%s'", request->asked,
                  request->operands[0]);
     else if (needed && request->count == 0)
         complain("no %s given; see keepalive --help",
