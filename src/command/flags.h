@@ -15,7 +15,7 @@ enum mode { RUN = 1, SOCKETS = 2, MACHINE = 4, CGROUP = 8 };
 /* The command line. */
 struct request {
     enum mode mode;
-    const char *asked; /* the name of the flag that asks for it, or NULL */
+    const char *asked;      /* the name of the flag that asks for it, or NULL */
     const char *given[128]; /* by letter: argument or name; NULL: not given */
     struct wanted wanted;
     char **operands;

@@ -4,9 +4,9 @@
  */
 #include "proc.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -20,35 +20,17 @@ int open_below(int directory, const char *name, int flags)
 char *read_below(int directory, const char *name)
 {
     int fd = open_below(directory, name, 0);
-    size_t length = 0;
-    size_t size = 1024;
-    char *text = fd < 0 ? NULL : malloc(size);
-    ssize_t got = -1;
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    char *text = calloc(1, 1); /* that of an empty file */
+    size_t size = 1;
 
-    while (text != NULL &&
-           (got = read(fd, text + length, size - length - 1)) > 0) {
-        char *larger;
-
-        length += (size_t)got;
-        if (size - length > 1)
-            continue;
-        size *= 2;
-        larger = realloc(text, size);
-        if (larger == NULL)
-            free(text);
-        text = larger;
-    }
-    if (fd >= 0) {
-        int error = errno;
-
-        close(fd);
-        errno = error;
-    }
-    if (got < 0 || text == NULL) {
+    if (file == NULL || text == NULL ||
+        (getdelim(&text, &size, '\0', file) < 0 && ferror(file))) {
         free(text);
-        return NULL;
+        text = NULL;
     }
-    text[length] = '\0';
+    if (file != NULL)
+        fclose(file);
     return text;
 }
 

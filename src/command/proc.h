@@ -11,10 +11,8 @@
 /* Opens a directory or file below one of /proc. */
 int open_below(int directory, const char *name, int flags);
 
-/*
- * Reads a file below one of /proc, whole: the caller frees it. NULL, with
- * errno, if that fails. A NUL follows the text.
- */
+/* Reads a file below one of /proc, up to its end or its first NUL: the caller
+ * frees it. NULL, with errno, if that fails. */
 char *read_below(int directory, const char *name);
 
 /* The number that follows a label in such a file; 0 if it is not there. */
