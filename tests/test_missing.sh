@@ -165,7 +165,8 @@ keepalive: 0 of 0 connections are not kept alive
 status 2" "$(other -a -m)"
     expect 'hidden processes: a name' "$hidden
 keepalive: no_such: no process has this name
-status 2" "$(other -p no_such)"
+keepalive: nor_this: no process has this name
+status 2" "$(other -p no_such nor_this)"
     expect 'hidden processes: a number' 'status 2, root' \
         "$(other -p $$ >"$tmp/out"
         echo "$(tail -n 1 "$tmp/out"), $(grep -o 'needs root' "$tmp/out" |

@@ -112,14 +112,14 @@ expect 'no permission for the descriptor' 'status 2 rows 0' \
 # stopped there.
 sleep 100 &
 victim=$!
-strace -qq -o "$tmp/trace" -P "/proc/$victim" -e trace=openat \
+strace -qq -o "$tmp/trace" -P "/proc/$victim/task" -e trace=openat \
     -e inject=openat:signal=STOP "$COMMAND" -p "$victim" >"$tmp/out" 2>&1 &
 looker=$!
 is_open() {
     looking=$(ps -o pid= --ppid "$looker" | tr -d ' ')
-    [ -n "$(find "/proc/$looking/fd" -lname "/proc/$victim" 2>/dev/null)" ]
+    [ -n "$(find "/proc/$looking/fd" -lname "/proc/$victim/task" 2>/dev/null)" ]
 }
-wait_until is_open || fail "/proc/$victim is never opened"
+wait_until is_open || fail "/proc/$victim/task is never opened"
 kill "$victim"
 wait "$victim" 2>/dev/null
 kill -CONT "$looking"

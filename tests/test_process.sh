@@ -300,6 +300,10 @@ has_word() { grep -qa "^/some/where/$word" "/proc/$pid/cmdline"; }
 wait_until has_word
 expect 'a name of the command line' 'keepalive: no TCP socket' \
     "$("$COMMAND" -p "$word" 2>&1)"
+expect 'the whole path' 'keepalive: no TCP socket' \
+    "$("$COMMAND" -p "/some/where/$word" 2>&1)"
+expect 'a part of the path' "keepalive: where/$word: no process has this name" \
+    "$("$COMMAND" -p "where/$word" 2>&1)"
 rm "$tmp/$name"
 # A name may hold anything: a newline is part of it, and none is shown as -.
 named() {

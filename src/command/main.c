@@ -24,19 +24,11 @@
 
 static int answer_request(const struct request *request)
 {
-    const char *const *given = request->given;
-
     switch (request->mode) {
     case RUN:
         return run_command(request);
     case SOCKETS:
-        return show_sockets(
-            &(struct socket_request){.wanted = request->wanted,
-                                     .all = given['a'] != NULL,
-                                     .missing = given['m'] != NULL,
-                                     .dry_run = given['n'] != NULL,
-                                     .json = given['j'] != NULL},
-            request->operands, request->count);
+        return show_sockets(request);
     case MACHINE:
         return switch_machine(request);
     case CGROUP:

@@ -9,29 +9,23 @@
  */
 #include "sockets/descriptors.h"
 
-#include "exit_status.h"
 #include "proc.h"
 #include "sockets/socket.h"
 #include "sockets/traffic.h"
+#include "text.h"
 
 #include <dirent.h>
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Younger than the headers of some systems that this is built on. */
 #ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-#ifndef SYS_pidfd_getfd
-#define SYS_pidfd_getfd 438
+#define SYS_pidfd_open 434 /* younger than the headers of some systems */
 #endif
 enum {
     ONE_THREAD = O_EXCL, /* PIDFD_THREAD, Linux 6.9 */
@@ -43,39 +37,46 @@ enum {
     TABLES = 64,         /* of descriptors that are recognized */
 };
 
+/* Where a socket was seen that has no row yet. */
+struct place {
+    int table;
+    int fd;
+    ino_t inode;
+};
+
 /* A process while it is looked at. */
 struct look {
     struct socket_table *table;
     struct socket_row model; /* of its sockets */
     int pidfd;
-    DIR *tasks;       /* the directory of its threads */
-    int error;        /* why it cannot be looked at, or 0 */
-    bool again;       /* a thread was not found as it was */
-    bool ended;       /* a thread did, before it was looked at */
-    bool moving;      /* descriptors did not hold still */
-    int seen[TABLES]; /* a thread of each table of descriptors */
-    int seen_count;
-    bool moved;   /* a socket did, in this look */
-    bool opened;  /* something was new; it was opened meanwhile, or moved */
-    bool copied;  /* a socket was on more than one descriptor */
-    ino_t *links; /* of sockets, to be fetched in the next look */
-    size_t link_count;
-    size_t noted; /* of these */
-    size_t left;  /* of those of the look before, not yet seen again */
+    DIR *tasks;          /* the directory of its threads */
+    int error;           /* why it cannot be looked at, or 0 */
+    int threads[TABLES]; /* one with each table of descriptors */
+    int known;           /* of these */
+    int tables;          /* looked at in this look */
+    struct place *places;
+    size_t count;
+    size_t next; /* of those of the look before, to be seen again */
+    size_t end;  /* behind the last of them */
+    bool moved;  /* something was not as it was in the look before */
+    bool opened; /* something is new, it was opened meanwhile or moved */
+    bool copied; /* a socket was on more than one descriptor */
 };
 
-bool has_ended(int pidfd)
+/* Has the process of a pidfd ended? */
+static bool has_ended(int pidfd)
 {
     struct pollfd end = {pidfd, POLLIN, 0};
 
     return poll(&end, 1, 0) == 1;
 }
 
-void note_gone(struct socket_table *table, int pid)
+/* Notes that a process has ended; with --all that is not worth a message. */
+static void note_gone(struct socket_table *table, int pid, const char *words)
 {
-    if (table->request->all)
+    if (table->request->given['a'] != NULL)
         return;
-    warnx("%d: the process has ended", pid);
+    complain("%d: %s", pid, words);
     worsen(table, PROCESS_GONE);
 }
 
@@ -99,22 +100,28 @@ const char *explain_reach(int error)
                  "--cap-add=SYS_PTRACE";
 }
 
-void note_forbidden(struct socket_table *table, int pid, int error)
+/* Notes that a process is out of reach, and why, by an error of the kernel. */
+static void note_forbidden(struct socket_table *table, int pid, int error)
 {
     worsen(table, PROCESS_FORBIDDEN);
-    if (table->request->all &&
+    if (table->request->given['a'] != NULL &&
         (error == EPERM || error == EACCES || error == ENOSYS)) {
         table->out_of_reach++;
         table->reach_error = error;
     } else {
-        warnx("%d: %s; %s", pid, strerror(error), explain_reach(error));
+        complain("%d: %s; %s", pid, strerror(error), explain_reach(error));
     }
 }
 
-bool read_name(int directory, const char *file, char name[COMM + 2])
+bool read_name(int directory, int pid, char name[COMM + 2])
 {
-    char *text = read_below(directory, file);
-    size_t length = text == NULL ? 0 : strlen(text);
+    char path[sizeof("2147483647/comm")];
+    char *text;
+    size_t length;
+
+    snprintf(path, sizeof(path), "%d/comm", pid);
+    text = read_below(directory, path);
+    length = text == NULL ? 0 : strlen(text);
 
     if (length > 0 && text[length - 1] == '\n')
         text[length - 1] = '\0';
@@ -139,170 +146,124 @@ static ino_t read_link(struct look *look, int directory, const char *name)
                : 0;
 }
 
-/* Counts the process for a socket that is in the table already. One that was on
- * another descriptor before is a copy, or has moved. */
-static bool is_known(struct look *look, ino_t inode, int fd)
-{
-    struct socket_row *row = find_row(look->table, inode);
-    int pid = look->model.pid;
-
-    if (row == NULL)
-        return false;
-    look->copied |= row->last_pid == pid && row->last_fd != fd;
-    row->others += row->last_pid != pid;
-    row->last_pid = pid;
-    row->last_fd = fd;
-    return true;
-}
-
-/* Fetches a socket whose link was read in the look before. */
-static void fetch(struct look *look, int pidfd, int fd, ino_t link)
+/* Fetches a socket and makes it a row, if it has none. Returns its inode, which
+ * need not be that of the look before; 0: there is no socket any more. */
+static ino_t fetch(struct look *look, int pidfd, int fd)
 {
     struct socket_row row = look->model;
-    int socket = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-    struct stat status = {0};
+    int socket = fetch_socket(pidfd, fd, &row.inode);
 
-    if (socket < 0 && errno != EBADF) {
+    if (socket < 0 && errno != EBADF)
         look->error = errno;
-        return;
-    }
-    if (socket < 0 || fstat(socket, &status) < 0 || status.st_ino != link)
-        look->moved = true;
-    /* One of O_PATH stands for the inode alone, and has no options. */
-    if (S_ISSOCK(status.st_mode) && (fcntl(socket, F_GETFL) & O_PATH) == 0 &&
-        !is_known(look, status.st_ino, fd)) {
+    if (row.inode != 0 && find_row(look->table, row.inode) == NULL) {
         row.fd = row.last_fd = fd;
-        row.inode = status.st_ino;
         add_socket(look->table, &row, socket);
     }
     if (socket >= 0)
         close(socket);
+    find_timers(look->table, pidfd, false);
+    return row.inode;
 }
 
-/* Notes the link of a descriptor, for the next look. */
-static void note_link(struct look *look, size_t fd, ino_t inode)
+/* The socket that the look before saw here, and that had no row; else 0. */
+static ino_t find_place(struct look *look, int fd)
 {
-    if (fd >= look->link_count) {
-        size_t count = fd < 32 ? 64 : 2 * fd;
+    for (; look->next < look->end; look->next++) {
+        const struct place *place = &look->places[look->next];
 
-        look->links = realloc(look->links, count * sizeof(*look->links));
-        if (look->links == NULL)
-            err(STATUS_FAILED, NULL);
-        for (size_t i = look->link_count; i < count; i++)
-            look->links[i] = 0;
-        look->link_count = count;
+        if (place->table > look->tables ||
+            (place->table == look->tables && place->fd > fd))
+            break;
+        if (place->table == look->tables && place->fd == fd)
+            return look->places[look->next++].inode;
+        look->moved = true;
     }
-    look->links[fd] = inode;
-    look->noted++;
-    look->opened = true;
+    return 0;
 }
 
-/* Looks at a descriptor: fetches a socket that was noted, or reads its link. */
+/* Looks at a descriptor: fetches a socket that the look before saw here, or
+ * reads its link. A socket that has a row counts for this process, too; one
+ * that was on another descriptor before is a copy, or moved. */
 static void look_at_descriptor(struct look *look, int pidfd, int directory,
                                const char *name)
 {
     int fd = (int)strtol(name, NULL, 10);
-    ino_t inode = (size_t)fd < look->link_count ? look->links[fd] : 0;
+    int pid = look->model.pid;
+    ino_t seen = find_place(look, fd);
+    ino_t inode = seen != 0 && find_row(look->table, seen) == NULL
+                      ? fetch(look, pidfd, fd)
+                      : read_link(look, directory, name);
+    struct socket_row *row = inode == 0 ? NULL : find_row(look->table, inode);
 
-    if (inode != 0) {
-        look->links[fd] = 0;
-        look->left--;
-        if (find_row(look->table, inode) == NULL) {
-            fetch(look, pidfd, fd, inode);
-            return;
-        }
+    look->moved |= seen != 0 && inode != seen;
+    if (row != NULL) {
+        look->copied |= row->last_pid == pid && row->last_fd != fd;
+        row->others += row->last_pid != pid;
+        row->last_pid = pid;
+        row->last_fd = fd;
+    } else if (inode != seen && inode != 0) {
+        look->places =
+            make_room(look->places, look->count, sizeof(*look->places));
+        look->places[look->count++] = (struct place){look->tables, fd, inode};
+        look->opened = true;
     }
-    inode = read_link(look, directory, name);
-    if (inode != 0 && !is_known(look, inode, fd))
-        note_link(look, (size_t)fd, inode);
-}
-
-/*
- * Looks at the descriptors that a directory of /proc lists. They may move
- * meanwhile, a socket from one that is still to be looked at to one that was.
- * So a first look only reads their links, the next fetches the sockets and
- * reads the links of the others again, and so on until nothing moved and what
- * is new was opened later.
- */
-static void look_at_table(struct look *look, int pidfd, DIR *list)
-{
-    const struct dirent *entry;
-    int quiet = 0;
-
-    look->copied = look->moved = false;
-    look->noted = 0;
-    for (int i = 0;
-         i < LOOKS && look->error == 0 && quiet < (look->copied ? QUIET : 1);
-         i++) {
-        bool moved_before = look->moved || i < OPENED;
-
-        look->moved = look->opened = false;
-        look->left = look->noted;
-        look->noted = 0;
-        rewinddir(list);
-        while (look->error == 0 && (entry = readdir(list)) != NULL)
-            if (entry->d_name[0] != '.')
-                look_at_descriptor(look, pidfd, dirfd(list), entry->d_name);
-        look->moved |= look->left > 0;
-        quiet = i == 0 || look->moved || (look->opened && moved_before)
-                    ? 0
-                    : quiet + 1;
-    }
-    look->moving |= quiet == 0 && look->error == 0;
-    for (size_t i = 0; i < look->link_count; i++)
-        look->links[i] = 0;
 }
 
 /* A kernel thread, or one that has ended, has no memory and no descriptors. */
-static bool has_memory(int tasks, int thread)
+static bool has_memory(const struct look *look, int thread)
 {
     char path[32];
     char *text;
     bool has;
 
     snprintf(path, sizeof(path), "%d/status", thread);
-    text = read_below(tasks, path);
+    text = read_below(dirfd(look->tasks), path);
     has = text != NULL && strstr(text, "\nVmSize:") != NULL;
     free(text);
     return has;
 }
 
-/* Looks at the descriptors of one thread. */
+/* Looks at the descriptors of one thread, in the order of their numbers. */
 static void look_at_thread(struct look *look, int thread)
 {
     bool main = thread == look->model.pid;
     int pidfd =
         main ? look->pidfd : (int)syscall(SYS_pidfd_open, thread, ONE_THREAD);
     char path[32];
-    int descriptors = -1;
+    int directory = -1;
     DIR *list = NULL;
+    const struct dirent *entry;
 
     snprintf(path, sizeof(path), "%d/fd", thread);
     if (pidfd >= 0)
-        descriptors = open_below(dirfd(look->tasks), path, O_DIRECTORY);
-    if (descriptors >= 0)
-        list = fdopendir(descriptors);
-    if (list != NULL)
-        look_at_table(look, pidfd, list);
-    else if (errno != EACCES || has_memory(dirfd(look->tasks), thread))
+        directory = open_below(dirfd(look->tasks), path, O_DIRECTORY);
+    if (directory >= 0)
+        list = fdopendir(directory);
+    if (list == NULL && (errno != EACCES || has_memory(look, thread)))
         look->error = errno;
-    if (look->error == ESRCH || look->error == ENOENT) {
-        look->error = 0; /* only this thread need have ended */
-        look->again = true;
+    while (list != NULL && look->error == 0 && (entry = readdir(list)) != NULL)
+        if (entry->d_name[0] != '.')
+            look_at_descriptor(look, pidfd, directory, entry->d_name);
+    find_timers(look->table, pidfd, true);
+    /* Only this thread need have ended. */
+    if (look->error == ESRCH || look->error == ENOENT ||
+        (look->error == EACCES && !has_memory(look, thread))) {
+        look->error = 0;
+        look->moved = true;
     }
     if (list != NULL)
         closedir(list);
-    else if (descriptors >= 0)
-        close(descriptors);
     if (!main && pidfd >= 0)
         close(pidfd);
+    look->tables++;
 }
 
 /* Does this thread have descriptors that were not looked at? */
 static bool has_new_table(struct look *look, int thread)
 {
-    for (int i = 0; i < look->seen_count; i++) {
-        long order = syscall(SYS_kcmp, look->seen[i], thread, KCMP_FILES, 0, 0);
+    for (int i = 0; i < look->known; i++) {
+        long order =
+            syscall(SYS_kcmp, look->threads[i], thread, KCMP_FILES, 0, 0);
 
         if (order == 0)
             return false;
@@ -313,32 +274,40 @@ static bool has_new_table(struct look *look, int thread)
             return false;
         }
         if (syscall(SYS_kcmp, thread, thread, KCMP_FILES, 0, 0) < 0) {
-            look->ended = true;
+            look->moved = true;
             return false;
         }
         /* The one that was seen has ended; others may share its table. */
-        look->seen[i--] = look->seen[--look->seen_count];
+        look->threads[i--] = look->threads[--look->known];
     }
-    if (look->seen_count < TABLES)
-        look->seen[look->seen_count++] = thread;
+    if (look->known < TABLES)
+        look->threads[look->known++] = thread;
     return true;
 }
 
-/* Looks at the threads, at each table of descriptors once. A socket may move
- * between the tables, so where there are several it looks again. The kernel may
- * leave a thread out of the list when another ends, so then the list is read
- * again. */
-static void look_at_threads(struct look *look)
+/*
+ * Looks at the process until nothing moves any more. Descriptors may move
+ * meanwhile, a socket from one that is still to be looked at to one that was,
+ * also between the tables of threads. So a first look only reads their links,
+ * the next fetches the sockets and reads the links of the others again, and so
+ * on until nothing moved and what is new was opened later. False if there is no
+ * such look.
+ */
+static bool look_at_process(struct look *look)
 {
-    size_t count = look->table->count;
-    struct dirent *entry;
+    int quiet = 0;
+    const struct dirent *entry;
 
-    look->again = false;
-    look->moving = false;
-    look->seen_count = 0;
-    look->ended = true;
-    for (int i = 0; i < LOOKS && look->ended; i++) {
-        look->ended = false;
+    read_name(dirfd(look->tasks), look->model.pid, look->model.name);
+    for (int i = 0;
+         i < LOOKS && look->error == 0 && quiet < (look->copied ? QUIET : 1);
+         i++) {
+        bool settled = !look->moved && i >= OPENED;
+
+        look->moved = look->opened = false;
+        look->next = look->end;
+        look->end = look->count;
+        look->known = look->tables = 0;
         rewinddir(look->tasks);
         while (look->error == 0 && (entry = readdir(look->tasks)) != NULL) {
             int thread = (int)strtol(entry->d_name, NULL, 10);
@@ -346,57 +315,51 @@ static void look_at_threads(struct look *look)
             if (thread > 0 && has_new_table(look, thread))
                 look_at_thread(look, thread);
         }
+        look->moved |= look->next < look->end;
+        quiet =
+            i > 0 && !look->moved && (!look->opened || settled) ? quiet + 1 : 0;
     }
-    if (look->seen_count > 1 && look->table->count > count)
-        look->again = true;
+    return quiet > 0;
 }
 
-/* Looks until nothing moves any more. */
-static void look_at_process(struct look *look, int directory)
-{
-    int tasks = open_below(directory, "task", O_DIRECTORY);
-
-    look->tasks = tasks < 0 ? NULL : fdopendir(tasks);
-    look->again = look->tasks != NULL;
-    if (look->tasks == NULL)
-        look->error = errno;
-    read_name(directory, "comm", look->model.name);
-    for (int i = 0; i < LOOKS && look->again && look->error == 0; i++)
-        look_at_threads(look);
-    if (look->tasks != NULL)
-        closedir(look->tasks);
-    else if (tasks >= 0)
-        close(tasks);
-    free(look->links);
-}
-
-void add_sockets(struct socket_table *table, int pid, int pidfd, int directory)
+void add_process(struct socket_table *table, int pid)
 {
     struct look look = {
         .table = table,
         .model = {.pid = pid, .last_pid = pid, .next = NO_VALUE},
-        .pidfd = pidfd,
+        .pidfd = (int)syscall(SYS_pidfd_open, pid, 0),
     };
-    bool joined = join_groups(directory);
+    char path[sizeof("/proc/2147483647/task")];
+    const char *reason = NULL;
 
-    if (joined)
-        look_at_process(&look, directory);
-    if (has_ended(pidfd)) {
-        note_gone(table, pid);
+    if (look.pidfd < 0 && errno == ESRCH) {
+        note_gone(table, pid, strerror(errno));
         return;
     }
-    if (look.error != 0) {
+    snprintf(path, sizeof(path), "/proc/%d/task", pid);
+    look.tasks = look.pidfd < 0 ? NULL : opendir(path);
+    /* A process that is there now was there all the time, so the directory is
+     * its own and not that of another that got its number. */
+    if (look.tasks == NULL)
+        look.error = errno == ENOENT ? EACCES : errno; /* it may be hidden */
+    else if (has_ended(look.pidfd))
+        look.error = ESRCH;
+    else if (!join_groups(dirfd(look.tasks)))
+        reason = "left out, as looking would take the class of its traffic "
+                 "away (net_cls, net_prio) and its group cannot be joined";
+    else if (!look_at_process(&look))
+        reason = "its descriptors keep changing; a socket may be left out";
+    if (look.pidfd >= 0 && has_ended(look.pidfd)) {
+        note_gone(table, pid, "the process has ended");
+    } else if (look.error != 0) {
         note_forbidden(table, pid, look.error);
-        return;
+    } else if (reason != NULL) {
+        worsen(table, PROCESS_FORBIDDEN);
+        complain("%d: %s", pid, reason);
     }
-    if (joined && !look.moving && !look.again)
-        return;
-    worsen(table, PROCESS_FORBIDDEN);
-    if (joined)
-        warnx("%d: its descriptors keep changing; a socket may be left out",
-              pid);
-    else
-        warnx("%d: left out, as looking would take the class of its traffic "
-              "away (net_cls, net_prio) and its group cannot be joined",
-              pid);
+    if (look.tasks != NULL)
+        closedir(look.tasks);
+    if (look.pidfd >= 0)
+        close(look.pidfd);
+    free(look.places);
 }

@@ -5,7 +5,6 @@
 #include "sockets/print.h"
 
 #include "exit_status.h"
-#include "flags.h"
 #include "text.h"
 
 #include <arpa/inet.h>
@@ -24,182 +23,179 @@ static const char *const states[] = {
 /* An IPv6 address, its scope, brackets and a port */
 enum { CELL = INET6_ADDRSTRLEN + sizeof("[%4294967295]:65535") };
 
-/* Writes an address; false, and a dash, where there is none. */
-static bool write_address(char text[CELL], const union address *address)
+/* What is written: the head of the table, a row of it, or an object of JSON. */
+struct sheet {
+    FILE *out;
+    enum { HEAD, ROW, OBJECT } form;
+    const char *separator; /* before the next cell */
+};
+
+/* Writes a cell, or a member of an object; NULL: it is empty. */
+static void put_cell(struct sheet *sheet, const char *head, const char *text,
+                     bool quoted)
 {
-    char host[INET6_ADDRSTRLEN];
+    bool json = sheet->form == OBJECT;
+    const char *quote = json && quoted && text != NULL ? "\"" : "";
+
+    fputs(sheet->separator, sheet->out);
+    sheet->separator = json ? ", " : "\t";
+    if (json)
+        fprintf(sheet->out, "\"%s\": %s", head, quote);
+    if (sheet->form == HEAD)
+        text = head;
+    else if (text == NULL)
+        text = json ? "null" : "-";
+    put_text(sheet->out, text, strlen(text), json);
+    fputs(quote, sheet->out);
+}
+
+static void put_number(struct sheet *sheet, const char *head, int number)
+{
+    char text[CELL];
+
+    snprintf(text, CELL, "%d", number);
+    put_cell(sheet, head, text, false);
+}
+
+static void put_address(struct sheet *sheet, const char *head,
+                        const union address *address)
+{
+    const struct sockaddr_in6 *inet6 = &address->inet6;
+    const unsigned char *byte = (const unsigned char *)&address->inet.sin_addr;
+    char text[CELL];
     char scope[sizeof("%4294967295")] = "";
+    char host[INET6_ADDRSTRLEN];
 
     if (address->any.sa_family == AF_INET) {
-        inet_ntop(AF_INET, &address->inet.sin_addr, host, sizeof(host));
-        snprintf(text, CELL, "%s:%d", host, ntohs(address->inet.sin_port));
+        snprintf(text, CELL, "%d.%d.%d.%d:%d", byte[0], byte[1], byte[2],
+                 byte[3], ntohs(address->inet.sin_port));
     } else if (address->any.sa_family == AF_INET6) {
-        inet_ntop(AF_INET6, &address->inet6.sin6_addr, host, sizeof(host));
-        if (address->inet6.sin6_scope_id != 0)
-            snprintf(scope, sizeof(scope), "%%%u",
-                     address->inet6.sin6_scope_id);
-        snprintf(text, CELL, "[%s%s]:%d", host, scope,
-                 ntohs(address->inet6.sin6_port));
-    } else {
-        snprintf(text, CELL, "-");
-        return false;
+        inet_ntop(AF_INET6, &inet6->sin6_addr, host, sizeof(host));
+        if (inet6->sin6_scope_id != 0)
+            snprintf(scope, sizeof(scope), "%%%u", inet6->sin6_scope_id);
+        snprintf(text, CELL, "[%s%s]:%d", host, scope, ntohs(inet6->sin6_port));
     }
-    return true;
+    put_cell(sheet, head, address->any.sa_family == AF_UNSPEC ? NULL : text,
+             true);
 }
 
-static void write_next(char text[CELL], const struct socket_row *row, bool json)
+/* Writes the values, in a table with those before; or only those before that
+ * are others now. */
+static void put_columns(struct sheet *sheet, const struct socket_row *row,
+                        bool changed)
 {
-    if (row->next == NO_VALUE)
-        snprintf(text, CELL, "%s", json ? "null" : "-");
-    else /* tenths */
-        snprintf(text, CELL, "%lld.%lld", row->next / 1000,
-                 row->next / 100 % 10);
-}
-
-static void write_heads(FILE *out)
-{
-    const char *name;
-
-    fprintf(out, "pid\tname\tfd\tlocal\tremote\tstate\t");
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
-        find_column(i, &name);
-        fprintf(out, "%s\t", name);
-    }
-    fprintf(out, "next\n");
-}
-
-static void write_row(FILE *out, const struct socket_row *row)
-{
-    char printable[PRINTABLE];
-    char text[CELL];
-    const char *name;
-
-    fprintf(out, "%d", row->pid);
-    if (row->others > 0)
-        fprintf(out, "+%d", row->others);
-    make_printable(printable, row->name[0] != '\0' ? row->name : "-");
-    for (char *c = printable; *c != '\0'; c++)
-        if (*c == ' ') /* a blank would begin another column */
-            *c = '_';
-    write_address(text, &row->local);
-    fprintf(out, "\t%s\t%d\t%s\t", printable, row->fd, text);
-    write_address(text, &row->remote);
-    fprintf(out, "%s\t%s\t", text, states[row->state]);
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        const char *name;
         int option = find_column(i, &name);
+        int before = row->before[option];
+        int after = row->after[option];
+        char text[2 * CELL];
+        char *end = text;
 
-        if (row->before[option] != row->after[option]) {
-            write_value(text, CELL, option, row->before[option], false);
-            fprintf(out, "%s->", text);
+        if (changed && before == after)
+            continue;
+        if (sheet->form == ROW && before != after) {
+            write_value(text, CELL, option, before, false);
+            end = stpcpy(text + strlen(text), "->");
         }
-        write_value(text, CELL, option, row->after[option], false);
-        fprintf(out, "%s\t", text);
+        write_value(end, CELL, option, changed ? before : after,
+                    sheet->form == OBJECT);
+        put_cell(sheet, name, text, false);
     }
-    write_next(text, row, false);
-    fprintf(out, "%s\n", text);
 }
 
-/* Prints lines of cells that end with a tab, the last with a newline, so that
- * the columns are aligned. */
+static void put_row(struct sheet *sheet, const struct socket_row *row,
+                    bool changes)
+{
+    bool json = sheet->form == OBJECT;
+    char text[CELL];
+
+    snprintf(text, CELL, json || row->others == 0 ? "%d" : "%d+%d", row->pid,
+             row->others);
+    put_cell(sheet, "pid", text, false);
+    put_cell(sheet, "name", json || row->name[0] != '\0' ? row->name : NULL,
+             true);
+    if (json)
+        put_number(sheet, "others", row->others);
+    put_number(sheet, "fd", row->fd);
+    put_address(sheet, "local", &row->local);
+    put_address(sheet, "remote", &row->remote);
+    put_cell(sheet, "state", states[row->state], true);
+    put_columns(sheet, row, false);
+    snprintf(text, CELL, "%lld.%lld", row->next / 1000, row->next / 100 % 10);
+    put_cell(sheet, "next", row->next == NO_VALUE ? NULL : text, false);
+    if (changes) {
+        fputs(", \"before\": {", sheet->out);
+        sheet->separator = "";
+        put_columns(sheet, row, true);
+        putc('}', sheet->out);
+    }
+    fputs(json ? "}" : "\n", sheet->out);
+    sheet->separator = json ? ",\n{" : "";
+}
+
+/* Prints lines of cells, a tab between them, so that the columns are aligned. A
+ * blank would begin another column, so it becomes _. */
 static void print_aligned(const char *text)
 {
     enum { COLUMNS = 16 };
-    int widths[COLUMNS] = {0};
-    int column = 0;
+    int widths[COLUMNS] = {0}; /* in characters of UTF-8 */
+    char line[COLUMNS * 2 * CELL];
 
-    for (int pass = 0; pass < 2; pass++)
-        for (const char *cell = text; *cell != '\0';) {
-            int length = (int)strcspn(cell, "\t\n");
-            bool last = cell[length] == '\n';
-            int width = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        char *end = line;
+        int column = 0;
+        int width = 0;
 
-            for (int i = 0; i < length; i++) /* characters of UTF-8 */
-                width += ((unsigned char)cell[i] & 0xc0) != 0x80;
+        for (const char *from = text; *from != '\0'; from++) {
+            if (*from != '\t' && *from != '\n') {
+                *end = *from;
+                if (*end == ' ')
+                    *end = '_';
+                end++;
+                width += ((unsigned char)*from & 0xc0) != 0x80;
+                continue;
+            }
             if (widths[column] < width)
                 widths[column] = width;
+            for (; *from == '\t' && width < widths[column] + 2; width++)
+                *end++ = ' ';
+            column = *from == '\t' ? column + 1 : 0;
+            width = 0;
+            if (column > 0)
+                continue;
+            *end++ = '\n';
             if (pass == 1)
-                printf("%.*s%*s", length, cell,
-                       last ? 0 : widths[column] - width + 2, last ? "\n" : "");
-            column = last ? 0 : column + 1;
-            cell += length + 1;
+                fwrite(line, 1, (size_t)(end - line), stdout);
+            end = line;
         }
-}
-
-static void print_table(const struct socket_table *table)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out;
-
-    if (table->shown == 0)
-        return;
-    out = open_memstream(&text, &size);
-    if (out == NULL)
-        err(STATUS_FAILED, NULL);
-    write_heads(out);
-    for (size_t i = 0; i < table->count; i++)
-        if (table->rows[i].shown)
-            write_row(out, &table->rows[i]);
-    if (fclose(out) != 0)
-        err(STATUS_FAILED, NULL);
-    print_aligned(text);
-    free(text);
-}
-
-static void print_json_row(const struct socket_row *row, bool changes)
-{
-    const char *comma = "";
-    const char *name;
-    char text[CELL];
-
-    printf("{\"pid\": %d, \"name\": ", row->pid);
-    print_json_text(row->name, strlen(row->name));
-    write_address(text, &row->local);
-    printf(", \"others\": %d, \"fd\": %d, \"local\": \"%s\", \"remote\": ",
-           row->others, row->fd, text);
-    printf(write_address(text, &row->remote) ? "\"%s\"" : "null", text);
-    printf(", \"state\": \"%s\"", states[row->state]);
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
-        int option = find_column(i, &name);
-
-        write_value(text, CELL, option, row->after[option], true);
-        printf(", \"%s\": %s", name, text);
     }
-    write_next(text, row, true);
-    printf(", \"next\": %s", text);
-    if (changes)
-        printf(", \"before\": {");
-    for (int i = 0; changes && i < KEEPALIVE_OPTIONS; i++) {
-        int option = find_column(i, &name);
-
-        if (row->before[option] == row->after[option])
-            continue;
-        write_value(text, CELL, option, row->before[option], true);
-        printf("%s\"%s\": %s", comma, name, text);
-        comma = ", ";
-    }
-    printf(changes ? "}}" : "}");
-}
-
-static void print_json(const struct socket_table *table)
-{
-    const char *comma = "\n";
-
-    putchar('[');
-    for (size_t i = 0; i < table->count; i++) {
-        if (!table->rows[i].shown)
-            continue;
-        printf("%s", comma);
-        print_json_row(&table->rows[i], is_wanted(&table->request->wanted));
-        comma = ",\n";
-    }
-    puts("\n]");
 }
 
 void print_sockets(const struct socket_table *table)
 {
-    if (table->request->json)
-        print_json(table);
+    static const struct socket_row none;
+    bool json = table->request->given['j'] != NULL;
+    char *text;
+    size_t size;
+    struct sheet sheet = {open_memstream(&text, &size), json ? OBJECT : HEAD,
+                          json ? "\n{" : ""};
+
+    if (sheet.out == NULL)
+        err(STATUS_FAILED, NULL);
+    if (!json && table->shown > 0) {
+        put_row(&sheet, &none, false);
+        sheet.form = ROW;
+    }
+    for (size_t i = 0; i < table->count; i++)
+        if (table->rows[i].shown)
+            put_row(&sheet, &table->rows[i],
+                    json && is_wanted(&table->request->wanted));
+    if (fclose(sheet.out) != 0)
+        err(STATUS_FAILED, NULL);
+    if (json)
+        printf("[%s\n]\n", text);
     else
-        print_table(table);
+        print_aligned(text);
+    free(text);
 }

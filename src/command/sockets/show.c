@@ -5,16 +5,16 @@
 #include "sockets/show.h"
 
 #include "exit_status.h"
-#include "flags.h"
 #include "proc.h"
 #include "sockets/descriptors.h"
 #include "sockets/print.h"
-#include "sockets/process.h"
 #include "text.h"
 
+#include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,84 +63,179 @@ static void need_proc(void)
     free(text);
 }
 
-/* The flag, and the column, of an option. */
-static const char *flag_of(int option)
+/* Notes a process; false if it was looked at before. */
+static bool is_new(int pid)
 {
-    const char *name;
-    int column = 0;
+    static int *list;
+    static size_t count;
 
-    while (find_column(column, &name) != option)
-        column++;
-    return name;
+    for (size_t i = 0; i < count; i++)
+        if (list[i] == pid)
+            return false;
+    list = make_room(list, count, sizeof(*list));
+    list[count++] = pid;
+    return true;
 }
 
-enum { REASON = PRINTABLE + 128 };
+/* /proc may hide the processes of other users, the first among them, see
+ * hidepid in proc(5): then nobody can say which there are. */
+static void note_hidden(struct socket_table *table)
+{
+    static bool said;
+
+    if (said || access("/proc/1/comm", F_OK) == 0)
+        return;
+    said = true;
+    complain("/proc hides the processes of other users (hidepid); run it as "
+             "root");
+    worsen(table, PROCESS_FORBIDDEN);
+}
 
 /*
- * Says why a value was taken and another stays, as a BPF program of --force
- * makes it. The kernel does not report a socket's cgroup, but most are made in
- * that of their process.
+ * Is this a name of the process: its own, or the path, or its last part, of its
+ * executable or of the first word of its command line? It may change its own,
+ * or that of its main thread, as Node.js does.
  */
-static const char *explain_force(int pid, char reason[REASON])
+static bool has_name(int proc, int pid, const char *name)
 {
-    char name[64];
-    char printable[PRINTABLE] = "/DIR";
-    char *text;
-    char *path;
+    static const char deleted[] = " (deleted)";
+    char path[sizeof("2147483647/cmdline")];
+    char text[PATH_MAX];
+    char *words;
+    char *end;
+    ssize_t length;
+    bool has;
 
-    snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
-    text = read_below(AT_FDCWD, name);
-    path = text == NULL ? NULL : strstr(text, "0::/");
-    if (path != NULL) {
-        path += strlen("0::");
-        path[strcspn(path, "\n")] = '\0';
-        make_printable(printable, path);
-    }
-    snprintf(reason, REASON,
-             "another value stays, as --force for a cgroup makes it; see "
-             "keepalive --cgroup %s",
-             printable[1] == '\0' ? "DIR" : printable + 1);
-    free(text);
-    return reason;
+    if (read_name(proc, pid, text) && strncmp(text, name, COMM) == 0)
+        return true;
+    snprintf(path, sizeof(path), "%d/exe", pid);
+    length = readlinkat(proc, path, text, sizeof(text) - 1);
+    text[length < 0 ? 0 : length] = '\0';
+    end = strstr(text, deleted);
+    if (end != NULL && end[sizeof(deleted) - 1] == '\0')
+        *end = '\0';
+    snprintf(path, sizeof(path), "%d/cmdline", pid);
+    words = read_below(proc, path);
+    has =
+        is_named(text, name) || strcmp(text, name) == 0 ||
+        (words != NULL && (is_named(words, name) || strcmp(words, name) == 0));
+    free(words);
+    return has;
 }
 
-static void print_refusals(const struct socket_table *table)
+/* Looks at every process, or at those of a name: false if there is none. */
+static bool add_named(struct socket_table *table, const char *name)
 {
-    char reason[REASON];
+    DIR *list = opendir("/proc");
+    const struct dirent *entry;
+    bool found = false;
 
-    for (size_t i = 0; i < table->refusal_count; i++) {
-        const struct refusal *refusal = &table->refusals[i];
-        char more[64] = "";
+    if (list == NULL)
+        err(STATUS_FAILED, "/proc");
+    while ((entry = readdir(list)) != NULL) {
+        int pid = (int)strtol(entry->d_name, NULL, 10);
 
-        if (refusal->count > 1)
-            snprintf(more, sizeof(more), ", and of %zu more socket%s,",
-                     refusal->count - 1, refusal->count == 2 ? "" : "s");
-        warnx("%d: %s of descriptor %d%s cannot be set: %s", refusal->pid,
-              flag_of(refusal->option), refusal->fd, more,
-              refusal->error != 0 ? strerror(refusal->error)
-                                  : explain_force(refusal->pid, reason));
+        if (pid <= 0 || (name != NULL && !has_name(dirfd(list), pid, name)))
+            continue;
+        found = true;
+        if (name == NULL || is_new(pid))
+            add_process(table, pid);
     }
+    closedir(list);
+    note_hidden(table);
+    return found;
+}
+
+/* The process of a number, which may be that of one of its threads. */
+static int process_of(int number)
+{
+    char path[sizeof("/proc/2147483647/status")];
+    char *text;
+    int process;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", number);
+    text = read_below(AT_FDCWD, path);
+    process = text == NULL ? 0 : find_number(text, "\nTgid:");
+    free(text);
+    return process > 0 ? process : number;
+}
+
+static void add_operand(struct socket_table *table, const char *operand)
+{
+    bool is_number = operand[strspn(operand, "0123456789")] == '\0';
+    long number = strtol(operand, NULL, 10);
+
+    if (*operand == '\0' || (is_number && (number < 1 || number > INT_MAX))) {
+        complain("'%s' is not the number of a process", operand);
+        worsen(table, STATUS_FAILED);
+    } else if (is_number) {
+        int pid = process_of((int)number);
+
+        if (is_new(pid))
+            add_process(table, pid);
+    } else if (!add_named(table, operand)) {
+        complain("%s: no process has this name", operand);
+        worsen(table, PROCESS_GONE);
+    }
+}
+
+/*
+ * Names values that were not taken. Where the kernel took one and another stays
+ * a BPF program of --force makes it. The kernel does not report a socket's
+ * cgroup, but most are made in that of their process.
+ */
+static void print_refusal(const struct refusal *refusal)
+{
+    char name[64];
+    char more[64] = "";
+    const char *flag;
+    char *text = NULL;
+    char *path = NULL;
+
+    for (int i = 0; find_column(i, &flag) != refusal->option;)
+        i++;
+    if (refusal->count > 1)
+        snprintf(more, sizeof(more), ", and of %zu more socket%s,",
+                 refusal->count - 1, refusal->count == 2 ? "" : "s");
+    if (refusal->error == 0) {
+        snprintf(name, sizeof(name), "/proc/%d/cgroup", refusal->pid);
+        text = read_below(AT_FDCWD, name);
+        path = text == NULL ? NULL : strstr(text, "0::/");
+    }
+    if (path != NULL) {
+        path += strlen("0::/");
+        path[strcspn(path, "\n")] = '\0';
+    }
+    complain("%d: %s of descriptor %d%s cannot be set: %s%s", refusal->pid,
+             flag, refusal->fd, more,
+             refusal->error != 0 ? strerror(refusal->error)
+                                 : "another value stays, as --force for a "
+                                   "cgroup makes it; see keepalive --cgroup ",
+             refusal->error != 0               ? ""
+             : path == NULL || path[0] == '\0' ? "DIR"
+                                               : path);
+    free(text);
 }
 
 /* The last line with --missing. */
 static void print_missing(const struct socket_table *table)
 {
-    const struct socket_request *request = table->request;
     bool one = table->missing == 1;
-    const char *words = request->dry_run
-                            ? one ? "lacks what is asked" : "lack what is asked"
-                            : "lacked what is asked";
+    const char *words = one ? "is not kept alive" : "are not kept alive";
     char late[80] = "";
 
-    if (!is_wanted(&request->wanted)) {
-        words = one ? "is not kept alive" : "are not kept alive";
+    if (!is_wanted(&table->request->wanted)) {
         if (table->late > 0)
             snprintf(late, sizeof(late),
                      "; %zu more %s a first probe later than an hour",
                      table->late, table->late == 1 ? "has" : "have");
+    } else if (table->request->given['n'] == NULL) {
+        words = "lacked what is asked";
+    } else {
+        words = one ? "lacks what is asked" : "lack what is asked";
     }
-    warnx("%zu of %zu connections %s%s", table->missing, table->connections,
-          words, late);
+    complain("%zu of %zu connections %s%s", table->missing, table->connections,
+             words, late);
 }
 
 static void print_summary(const struct socket_table *table)
@@ -150,31 +245,35 @@ static void print_summary(const struct socket_table *table)
     for (size_t i = 0; i < table->count; i++)
         if (table->rows[i].shown)
             hint_at_values(table->request->wanted.values, table->rows[i].after);
-    print_refusals(table);
+    for (size_t i = 0; i < table->refusal_count; i++)
+        print_refusal(&table->refusals[i]);
     if (table->out_of_reach > 0)
-        warnx("%d process%s out of reach; %s", table->out_of_reach,
-              table->out_of_reach == 1 ? " is" : "es are",
-              by_root ? "run it as root" : explain_reach(table->reach_error));
-    if (table->request->missing)
+        complain("%d process%s out of reach; %s", table->out_of_reach,
+                 table->out_of_reach == 1 ? " is" : "es are",
+                 by_root ? "run it as root"
+                         : explain_reach(table->reach_error));
+    if (table->request->given['m'] != NULL)
         print_missing(table);
     else if (table->shown == 0 && table->status == 0)
-        warnx("no TCP socket");
+        complain("no TCP socket");
 }
 
-int show_sockets(const struct socket_request *request, char *const operands[],
-                 int count)
+int show_sockets(const struct request *request)
 {
-    struct socket_table table = {.request = request};
+    static struct socket_table table;
 
+    table.request = request;
     need_descriptors();
     need_proc();
-    add_processes(&table, operands, count);
+    for (int i = 0; i < request->count; i++)
+        add_operand(&table, request->operands[i]);
+    if (request->given['a'] != NULL)
+        add_named(&table, NULL);
     print_sockets(&table);
     fflush(stdout);
     print_summary(&table);
-    if (request->missing && table.missing > 0 &&
-        (!is_wanted(&request->wanted) || request->dry_run))
+    if (request->given['m'] != NULL && table.missing > 0 &&
+        (!is_wanted(&request->wanted) || request->given['n'] != NULL))
         worsen(&table, SOCKETS_MISSING);
-    free_table(&table);
     return table.status;
 }

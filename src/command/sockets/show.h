@@ -5,14 +5,13 @@
 #ifndef KEEPALIVE_SOCKETS_SHOW_H
 #define KEEPALIVE_SOCKETS_SHOW_H
 
-#include "sockets/table.h"
+#include "flags.h"
 
 /*
  * Shows, and sets if values are wanted, the TCP sockets of the processes that
  * the operands name, by number or name, or of all. Returns the exit status: 0,
  * one of those in table.h, the highest if several hold, or STATUS_FAILED.
  */
-int show_sockets(const struct socket_request *request, char *const operands[],
-                 int count);
+int show_sockets(const struct request *request);
 
 #endif

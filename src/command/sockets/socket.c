@@ -1,14 +1,29 @@
 /*
- * socket.c - reads and sets one socket
+ * socket.c - reads and sets one socket, and finds its next probe
  * SPDX-License-Identifier: MIT
  */
 #include "sockets/socket.h"
 
-#include "sockets/timer.h"
+#include "exit_status.h"
 
+#include <err.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/tcp.h> /* in its place, <netinet/tcp.h> would clash */
+#include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438 /* younger than the headers of some systems */
+#endif
 enum {
     /* the kernel's include/net/tcp_states.h */
     UNKNOWN = 0,
@@ -17,23 +32,47 @@ enum {
     LISTEN = 10,
     STATES = 12,
     HOUR = 3600,
+    NETWORK_OF_SOCKET = 0x894c, /* SIOCGSKNS */
+    BOUND_INTERFACE = 62,       /* SO_BINDTOIFINDEX */
+    KEEPALIVE_TIMER = 2,        /* idiag_timer, see inet_sk_diag_fill() */
+    BATCH = 16,                 /* questions about timers in one message */
+    VAIN = 64,                  /* sockets before the first answer */
 };
 
-/* Reads the addresses; the remote one only of a connection. False if the local
- * one is not of IPv4 or IPv6. */
-static bool read_addresses(struct socket_row *row, int socket)
-{
-    socklen_t size = sizeof(row->local);
+struct question {
+    struct nlmsghdr header;
+    struct inet_diag_req_v2 body;
+};
 
-    if (getsockname(socket, &row->local.any, &size) < 0 ||
-        (row->local.any.sa_family != AF_INET &&
-         row->local.any.sa_family != AF_INET6))
-        return false;
-    /* getpeername(2) tells nothing before the connection is established. */
+/* The rows whose timer is still to be asked for. */
+static struct {
+    size_t count;
+    size_t rows[BATCH];
+    struct question questions[BATCH];
+    int diag; /* the socket for them, in one network */
+    int vain; /* sockets without an answer; -1: there was one */
+} waiting = {.diag = -1};
+
+static void read_state(struct socket_row *row, int socket)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof(info);
+
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+        info.tcpi_state < STATES)
+        row->state = info.tcpi_state;
+}
+
+/* Reads the address of the other end, which has this size, if there is one. */
+static void read_remote(struct socket_row *row, int socket, socklen_t size)
+{
+    if (getpeername(socket, &row->remote.any, &size) == 0)
+        return;
+    /* It tells nothing before the connection is established. */
+    read_state(row, socket);
     if (row->state == LISTEN || row->state == CLOSED ||
         getsockopt(socket, SOL_SOCKET, SO_PEERNAME, &row->remote, &size) < 0)
         row->remote.any.sa_family = AF_UNSPEC;
-    return true;
 }
 
 static bool is_loopback(const union address *address)
@@ -69,23 +108,15 @@ static bool lacks_any(const struct socket_row *row, const struct wanted *wanted)
     return false;
 }
 
-/* Counts a connection, and whether it is one that --missing asks for; reads no
- * more of the others than that takes. */
-static bool is_missing(struct socket_table *table, struct socket_row *row,
-                       int socket)
+/* Counts a connection, and whether it is one that --missing asks for. */
+static bool is_missing(struct socket_table *table, const struct socket_row *row)
 {
-    const struct wanted *wanted = &table->request->wanted;
     bool missing;
 
     if (row->remote.any.sa_family == AF_UNSPEC ||
         (is_loopback(&row->local) && is_loopback(&row->remote)))
         return false;
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        row->before[i] = i == KEEPALIVE_SWITCH || i == KEEPALIVE_IDLE ||
-                                 wanted->values[i] != NO_VALUE
-                             ? read_value(socket, i)
-                             : NO_VALUE;
-    missing = lacks_any(row, wanted);
+    missing = lacks_any(row, &table->request->wanted);
     table->connections++;
     table->missing += missing;
     table->late += !missing && row->before[KEEPALIVE_IDLE] > HOUR;
@@ -97,8 +128,10 @@ static bool is_missing(struct socket_table *table, struct socket_row *row,
 static void set_values(struct socket_table *table, struct socket_row *row,
                        int socket)
 {
-    const struct socket_request *request = table->request;
-    bool keep = request->missing && row->before[KEEPALIVE_SWITCH] == 1;
+    const struct request *request = table->request;
+    bool dry_run = request->given['n'] != NULL;
+    bool keep =
+        request->given['m'] != NULL && row->before[KEEPALIVE_SWITCH] == 1;
     int errors[KEEPALIVE_OPTIONS] = {0};
     int wanted[KEEPALIVE_OPTIONS];
 
@@ -108,50 +141,246 @@ static void set_values(struct socket_table *table, struct socket_row *row,
             wanted[i] = NO_VALUE;
         if (wanted[i] == NO_VALUE)
             continue;
-        if (!request->dry_run)
+        if (!dry_run)
             errors[i] = -set_value(socket, i, wanted[i]);
         else if (row->before[i] != NO_VALUE)
             row->after[i] = wanted[i];
         else
             errors[i] = ENOPROTOOPT;
     }
-    if (!request->dry_run)
+    if (!dry_run)
         read_values(socket, row->after);
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         if (wanted[i] != NO_VALUE && row->after[i] != wanted[i])
             add_refusal(table, row, i, errors[i]);
 }
 
-/* Is this a TCP socket? Reads its state and TCP_INFO; Multipath TCP has none
- * before Linux 5.16. */
-static bool read_state(struct socket_row *row, int socket,
-                       struct tcp_info *info)
+/* Reads the values, with --missing no more than that takes. Is it a TCP socket?
+ * Multipath TCP has no idle time before Linux 5.16. */
+static bool read_before(const struct socket_table *table,
+                        struct socket_row *row, int socket)
 {
-    socklen_t size = sizeof(*info);
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        row->before[i] = table->request->given['m'] == NULL ||
+                                 i == KEEPALIVE_SWITCH || i == KEEPALIVE_IDLE ||
+                                 table->request->wanted.values[i] != NO_VALUE
+                             ? read_value(socket, i)
+                             : NO_VALUE;
+    return row->before[KEEPALIVE_IDLE] != NO_VALUE ||
+           read_option(socket, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_MPTCP;
+}
 
-    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, info, &size) < 0)
-        return read_option(socket, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_MPTCP;
-    if (info->tcpi_state < STATES)
-        row->state = info->tcpi_state;
-    return true;
+/* Writes an address and its port, as the kernel has them. */
+static void write_end(__be16 *port, __be32 host[4], const union address *end)
+{
+    bool inet = end->any.sa_family == AF_INET;
+
+    *port = inet ? end->inet.sin_port : end->inet6.sin6_port;
+    if (inet)
+        host[0] = end->inet.sin_addr.s_addr;
+    else
+        memcpy(host, &end->inet6.sin6_addr, sizeof(end->inet6.sin6_addr));
+}
+
+/*
+ * Notes that a row, which is to be the next of the table, is to be asked for,
+ * if it is a connection with keepalive on; else there is no next probe, and
+ * only its state is read.
+ */
+static void await_timer(struct socket_row *row, int socket, size_t place)
+{
+    struct question *question = &waiting.questions[waiting.count];
+
+    row->awaited = row->after[KEEPALIVE_SWITCH] == 1 &&
+                   row->remote.any.sa_family != AF_UNSPEC &&
+                   row->state != SYN_SENT && waiting.vain < VAIN;
+    if (!row->awaited) {
+        read_state(row, socket);
+        return;
+    }
+    waiting.rows[waiting.count++] = place;
+    *question = (struct question){
+        .header = {.nlmsg_len = sizeof(*question),
+                   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                   .nlmsg_flags = NLM_F_REQUEST},
+        .body = {.sdiag_family = (unsigned char)row->local.any.sa_family,
+                 .sdiag_protocol = IPPROTO_TCP,
+                 .idiag_ext = 1 << (INET_DIAG_INFO - 1),
+                 .idiag_states = ~0u,
+                 .id.idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}},
+    };
+    write_end(&question->body.id.idiag_sport, question->body.id.idiag_src,
+              &row->local);
+    write_end(&question->body.id.idiag_dport, question->body.id.idiag_dst,
+              &row->remote);
 }
 
 void add_socket(struct socket_table *table, struct socket_row *row, int socket)
 {
-    struct tcp_info info = {0};
+    socklen_t size = sizeof(row->local);
+    int family;
 
-    row->shown = read_state(row, socket, &info) &&
-                 read_addresses(row, socket) &&
-                 (!table->request->missing || is_missing(table, row, socket));
+    if (getsockname(socket, &row->local.any, &size) < 0 && errno == EBADF)
+        return;
+    family = row->local.any.sa_family;
+    if ((family == AF_INET || family == AF_INET6) &&
+        read_before(table, row, socket)) {
+        read_remote(row, socket, size);
+        row->shown =
+            table->request->given['m'] == NULL || is_missing(table, row);
+    }
     if (row->shown) {
         table->shown++;
-        read_values(socket, row->before);
+        if (table->request->given['m'] != NULL)
+            read_values(socket, row->before);
         memcpy(row->after, row->before, sizeof(row->after));
         if (is_wanted(&table->request->wanted))
             set_values(table, row, socket);
-        if (row->after[KEEPALIVE_SWITCH] == 1 && row->state != UNKNOWN &&
-            row->state != SYN_SENT && row->remote.any.sa_family != AF_UNSPEC)
-            row->next = find_next_probe(row, socket, &info);
+        await_timer(row, socket, table->count);
     }
     add_row(table, row);
+}
+
+/*
+ * Takes the state and the next probe from an answer: the later of the timer's
+ * end and the idle time since something was received. No probe comes while data
+ * is unacknowledged or unsent, or a probe is unanswered.
+ */
+static void read_answer(struct socket_row *row, const struct nlmsghdr *header)
+{
+    const struct inet_diag_msg *body = NLMSG_DATA(header);
+    const struct rtattr *part = (const struct rtattr *)(body + 1);
+    size_t left = header->nlmsg_len - NLMSG_LENGTH(sizeof(*body));
+    const struct tcp_info *info = NULL;
+
+    for (; RTA_OK(part, left); part = RTA_NEXT(part, left))
+        if (part->rta_type == INET_DIAG_INFO)
+            info = RTA_DATA(part);
+    row->awaited = false;
+    if (body->idiag_state < STATES)
+        row->state = body->idiag_state;
+    if (info != NULL && body->idiag_timer == KEEPALIVE_TIMER &&
+        info->tcpi_unacked == 0 && info->tcpi_notsent_bytes == 0 &&
+        info->tcpi_probes == 0) {
+        long long timer = (int)body->idiag_expires;
+        long long idle = row->after[KEEPALIVE_IDLE] * 1000LL -
+                         (info->tcpi_last_ack_recv < info->tcpi_last_data_recv
+                              ? info->tcpi_last_ack_recv
+                              : info->tcpi_last_data_recv);
+
+        row->next = timer > idle ? timer : idle;
+        row->next = row->next > 0 ? row->next : 0;
+    }
+}
+
+/*
+ * Asks the questions that wait: until one was answered only the first, as each
+ * makes the kernel look for its module, where it is not there. The inode tells
+ * whether an answer is about the socket of a row, and not about one with the
+ * same addresses in another network.
+ */
+static void ask(struct socket_table *table)
+{
+    size_t count = waiting.vain < 0 ? waiting.count : 1;
+    size_t left = 0;
+    union {
+        struct nlmsghdr header;
+        char bytes[1024];
+    } answer;
+
+    send(waiting.diag, waiting.questions, count * sizeof(struct question), 0);
+    while (recv(waiting.diag, &answer, sizeof(answer), MSG_DONTWAIT) > 0) {
+        const struct inet_diag_msg *body = NLMSG_DATA(&answer.header);
+        struct socket_row *row = answer.header.nlmsg_type == SOCK_DIAG_BY_FAMILY
+                                     ? find_row(table, body->idiag_inode)
+                                     : NULL;
+
+        if (row != NULL && row->awaited) {
+            read_answer(row, &answer.header);
+            waiting.vain = -1;
+        }
+    }
+    for (size_t i = 0; i < waiting.count; i++)
+        if (table->rows[waiting.rows[i]].awaited) {
+            waiting.rows[left] = waiting.rows[i];
+            waiting.questions[left++] = waiting.questions[i];
+        }
+    waiting.count = left;
+}
+
+/* Opens a socket for questions about the network of this one; about our own,
+ * where that is not permitted, or there is none. -1 if it cannot be entered. */
+static int open_diag(int fd)
+{
+    static int own = -1;
+    int network = ioctl(fd, NETWORK_OF_SOCKET);
+    int diag = -1;
+
+    if (own < 0)
+        own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (network < 0 || own < 0 || setns(network, CLONE_NEWNET) == 0)
+        diag = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (network >= 0) {
+        close(network);
+        if (own >= 0 && setns(own, CLONE_NEWNET) < 0 && diag >= 0)
+            err(STATUS_FAILED, "cannot return to its network namespace");
+    }
+    return diag;
+}
+
+int fetch_socket(int pidfd, int fd, ino_t *inode)
+{
+    int socket = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+    struct stat status;
+
+    *inode =
+        socket >= 0 && fstat(socket, &status) == 0 && S_ISSOCK(status.st_mode)
+            ? status.st_ino
+            : 0;
+    return socket;
+}
+
+/* Turns to the network of the socket that waits first, and asks by the
+ * interface as well to which it is bound. */
+static void turn_to(struct socket_row *row, int pidfd)
+{
+    ino_t inode;
+    int socket = fetch_socket(pidfd, row->fd, &inode);
+
+    if (inode == row->inode) {
+        int interface = read_option(socket, SOL_SOCKET, BOUND_INTERFACE);
+
+        if (interface > 0)
+            waiting.questions[0].body.id.idiag_if = (unsigned)interface;
+        if (waiting.diag >= 0)
+            close(waiting.diag);
+        waiting.diag = open_diag(socket);
+        read_state(row, socket); /* there may be no answer again */
+    }
+    if (socket >= 0)
+        close(socket);
+}
+
+void find_timers(struct socket_table *table, int pidfd, bool all)
+{
+    if (waiting.count < BATCH && !all)
+        return;
+    if (waiting.count > 0 && waiting.diag < 0)
+        waiting.diag = open_diag(-1);
+    while (waiting.count > 0) {
+        struct socket_row *first = &table->rows[waiting.rows[0]];
+
+        ask(table);
+        if (first->awaited) {
+            turn_to(first, pidfd);
+            ask(table);
+        }
+        if (!first->awaited)
+            continue;
+        first->awaited = false;
+        waiting.vain += waiting.vain >= 0;
+        waiting.count--;
+        waiting.rows[0] = waiting.rows[waiting.count];
+        waiting.questions[0] = waiting.questions[waiting.count];
+    }
 }

@@ -5,6 +5,7 @@
 #ifndef KEEPALIVE_SOCKETS_TABLE_H
 #define KEEPALIVE_SOCKETS_TABLE_H
 
+#include "flags.h"
 #include "values.h"
 
 #include <netinet/in.h>
@@ -12,15 +13,6 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/types.h>
-
-/* What is asked about sockets. */
-struct socket_request {
-    struct wanted wanted; /* to be set */
-    bool all;             /* every process */
-    bool missing;         /* only connections that lack what is wanted */
-    bool dry_run;         /* say what would be set */
-    bool json;
-};
 
 /* Exit statuses of -p and -a; the highest that holds counts. */
 enum {
@@ -30,7 +22,10 @@ enum {
     SOCKETS_MISSING = 4,   /* connections lack what is wanted */
 };
 
-enum { COMM = 15 }; /* bytes of a process's name, see proc_pid_comm(5) */
+enum {
+    COMM = 15,       /* bytes of a process's name, see proc_pid_comm(5) */
+    BUCKETS = 65536, /* of rows, by the low bits of their inode */
+};
 
 /* An address of IPv4 or IPv6; family AF_UNSPEC for none. */
 union address {
@@ -48,7 +43,9 @@ struct socket_row {
     int last_pid; /* the last of them, and its descriptor */
     int last_fd;
     ino_t inode;
+    size_t chained;      /* the row before it in its bucket, plus one */
     bool shown;          /* is a TCP socket, and asked for */
+    bool awaited;        /* its timer is yet to be asked for */
     unsigned char state; /* tcpi_state, see tcp(7); 0: unknown */
     union address local;
     union address remote; /* none: not connected */
@@ -67,11 +64,10 @@ struct refusal {
 };
 
 struct socket_table {
-    const struct socket_request *request;
+    const struct request *request;
     struct socket_row *rows;
     size_t count;
-    size_t *slots; /* of rows by inode, plus one; 0: empty */
-    size_t slot_count;
+    size_t buckets[BUCKETS]; /* the last row of each, plus one */
     size_t shown;
     size_t connections; /* to other machines, not listeners */
     size_t missing;     /* of these, lacked what is wanted */
@@ -86,6 +82,10 @@ struct socket_table {
 /* The exit status becomes this one, unless it is a higher one already. */
 void worsen(struct socket_table *table, int status);
 
+/* Returns a list with room for one more element; ends the process if there is
+ * no memory. */
+void *make_room(void *list, size_t count, size_t size);
+
 /* The row of a socket; NULL: there is none yet. */
 struct socket_row *find_row(const struct socket_table *table, ino_t inode);
 
@@ -94,7 +94,5 @@ void add_row(struct socket_table *table, const struct socket_row *row);
 /* Notes that the socket of a row did not take an option; worsens the status. */
 void add_refusal(struct socket_table *table, const struct socket_row *row,
                  int option, int error);
-
-void free_table(struct socket_table *table);
 
 #endif

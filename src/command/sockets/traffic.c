@@ -24,36 +24,37 @@
 static char *read_groups(int directory, const char *name)
 {
     char *text = read_below(directory, name);
-    char *kept = text == NULL ? NULL : calloc(1, strlen(text) + 2);
-    char *end = kept;
-    char *rest = NULL;
+    char *rest = text;
+    char *end = text;
+    char *line;
 
-    for (char *line = kept == NULL ? NULL : strtok_r(text, "\n", &rest);
-         line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        const char *path = strchr(line, ':');
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        char controllers[64] = "";
+        size_t length = strlen(line);
 
-        path = path == NULL ? NULL : strchr(path + 1, ':');
-        if (path != NULL &&
-            (memmem(line, (size_t)(path - line), "net_cls", 7) != NULL ||
-             memmem(line, (size_t)(path - line), "net_prio", 8) != NULL))
-            end = stpcpy(stpcpy(end, line), "\n");
+        sscanf(line, "%*d:%63[^:]", controllers);
+        if (strstr(controllers, "net_cls") == NULL &&
+            strstr(controllers, "net_prio") == NULL)
+            continue;
+        memmove(end, line, length);
+        end += length;
+        *end++ = '\n';
     }
-    free(text);
-    return kept;
+    if (text != NULL)
+        *end = '\0';
+    return text;
 }
 
 /* Joins the group in such a line, where its hierarchy is mounted. */
 static void join_group(char *line)
 {
     FILE *mounts = setmntent("/proc/self/mounts", "re");
-    char *rest = NULL;
+    const char *group = strchr(line, '/');
     const struct mntent *entry;
     const char *controller;
-    const char *group;
 
-    strtok_r(line, ":", &rest);
-    controller = strtok_r(NULL, ",:", &rest);
-    group = strchr(rest, '/');
+    strsep(&line, ":");
+    controller = strsep(&line, ",:");
     while (mounts != NULL && group != NULL &&
            (entry = getmntent(mounts)) != NULL) {
         char path[2 * PATH_MAX];
@@ -77,27 +78,26 @@ static void join_group(char *line)
 bool join_groups(int directory)
 {
     static char *ours;
-    char *theirs;
-    char *lines;
-    char *rest = NULL;
-    bool same;
+    bool same = false;
 
-    if (ours == NULL)
-        ours = read_groups(AT_FDCWD, "/proc/self/cgroup");
-    if (ours == NULL || *ours == '\0')
-        return true;
-    theirs = read_groups(directory, "cgroup");
-    same = theirs != NULL && strcmp(ours, theirs) == 0;
-    if (theirs != NULL && !same) {
-        lines = strdup(theirs);
-        for (char *line = lines == NULL ? NULL : strtok_r(lines, "\n", &rest);
-             line != NULL; line = strtok_r(NULL, "\n", &rest))
+    for (int i = 0; i < 2 && !same; i++) {
+        char *theirs;
+        char *rest;
+        char *line;
+
+        if (ours == NULL)
+            ours = read_groups(AT_FDCWD, "/proc/self/cgroup");
+        if (ours == NULL || *ours == '\0')
+            return true;
+        rest = theirs = read_groups(directory, "../cgroup");
+        same = theirs != NULL && strcmp(ours, theirs) == 0;
+        while (!same && i == 0 && (line = strsep(&rest, "\n")) != NULL)
             join_group(line);
-        free(lines);
-        free(ours);
-        ours = read_groups(AT_FDCWD, "/proc/self/cgroup");
-        same = ours != NULL && strcmp(ours, theirs) == 0;
+        if (!same) { /* to be read again */
+            free(ours);
+            ours = NULL;
+        }
+        free(theirs);
     }
-    free(theirs);
     return same;
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 /*
- * Makes our traffic groups those of the process, by its directory in /proc.
+ * Makes our traffic groups those of a process, by the directory of its threads.
  * False if one of them cannot be joined.
  */
 bool join_groups(int directory);
