@@ -285,8 +285,8 @@ status 2" "$(said --cgroup "$cgroup")"
 put -f -t 222 --cgroup "$cgroup"
 "$tmp/attach" detach setter "$cgroup"
 expect 'only the guard is there' "keepalive: $cgroup: only the half of --force \
-that refuses other values is attached, and nothing sets values; set them again, \
-or use --off
+that refuses other values is attached, without the one that sets them; set them \
+again, or use --off
 status 2" "$(said --cgroup "$cgroup")"
 expect 'it is removed' 'status 0' "$(said --off --cgroup "$cgroup")"
 expect 'nothing of it is left' "$others" "$(attached)"

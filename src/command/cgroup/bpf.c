@@ -109,8 +109,8 @@ static int make_map(const struct wanted *wanted)
     return -1;
 }
 
-static int load_program(const struct cgroup *cgroup, int kind,
-                        const struct code *code)
+/* Loads a program; -1, with errno. */
+static int load_program(int kind, const struct code *code)
 {
     static char log[1 << 16];
     union bpf_attr load = {.prog_type = kinds[kind].type,
@@ -121,15 +121,15 @@ static int load_program(const struct cgroup *cgroup, int kind,
                            .expected_attach_type = kinds[kind].attach_type};
     size_t size = UP_TO(expected_attach_type);
     int program = bpf(BPF_PROG_LOAD, &load, size);
+    int error = errno;
 
-    if (program < 0)
-        explain(cgroup, false);
     if (program < 0 && getenv("KEEPALIVE_VERIFIER") != NULL) {
         load.log_level = 1;
         load.log_buf = address(log);
         load.log_size = sizeof(log);
         close(bpf(BPF_PROG_LOAD, &load, size));
         fputs(log, stderr);
+        errno = error;
     }
     return program;
 }
@@ -140,18 +140,17 @@ bool load_programs(const struct cgroup *cgroup, int programs[PROGRAMS])
     int map = make_map(wanted);
     bool done = map >= 0;
 
-    if (!done)
-        explain(cgroup, false);
-    for (int kind = 0; kind < PROGRAMS; kind++) {
+    programs[GUARD] = ABSENT;
+    for (int kind = 0; done && kind < (wanted->force ? PROGRAMS : GUARD);
+         kind++) {
         struct code code = {.length = 0};
 
-        programs[kind] = ABSENT;
-        if (!done || (kind == GUARD && !wanted->force))
-            continue;
         kinds[kind].write(&code, wanted, map);
-        programs[kind] = load_program(cgroup, kind, &code);
+        programs[kind] = load_program(kind, &code);
         done = programs[kind] >= 0;
     }
+    if (!done)
+        explain(cgroup, false);
     if (map >= 0)
         close(map);
     return done;

@@ -11,11 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a connection has if its program sets nothing, and which of the programs
- * gives it each value; -1: none. */
+/* What a connection has if its program sets nothing, and which of ours gives it
+ * each value; NULL: none. */
 struct outcome {
     int values[KEEPALIVE_OPTIONS];
-    int givers[KEEPALIVE_OPTIONS];
+    const struct program *givers[KEEPALIVE_OPTIONS];
 };
 
 /* Does what the setters do, in their order; see code.c. */
@@ -26,7 +26,7 @@ static void run_setters(const struct programs *programs,
 
     for (int row = 0; row < KEEPALIVE_OPTIONS; row++) {
         outcome->values[row] = usual_values[row];
-        outcome->givers[row] = -1;
+        outcome->givers[row] = NULL;
     }
     for (int i = 0; i < programs->count; i++) {
         const struct record *record = &programs->list[i].record;
@@ -48,35 +48,34 @@ static void run_setters(const struct programs *programs,
             if (stays && !record->force)
                 continue;
             outcome->values[row] = value;
-            outcome->givers[row] = i;
+            outcome->givers[row] = &programs->list[i];
         }
         if (find_value(record, KEEPALIVE_SWITCH) == 0)
             given = ~0U; /* exempt */
     }
 }
 
-/* A line for a program from which a value comes: its own, and no others. */
-static void print_program(const struct programs *programs, int i,
+/* A line for a program, with the values that it gives; NULL: the heads. */
+static void print_program(const struct program *it,
                           const struct outcome *outcome, bool json)
 {
-    const struct program *it = &programs->list[i];
-    const char *name;
-    char cell[16];
-
     for (int column = 0; column < KEEPALIVE_OPTIONS; column++) {
+        const char *name;
         int row = find_column(column, &name);
-        int value = outcome->givers[row] == i ? outcome->values[row] : NO_VALUE;
+        int value =
+            outcome->givers[row] == it ? outcome->values[row] : NO_VALUE;
+        char cell[16];
 
         write_value(cell, sizeof(cell), row, value, json);
         if (json)
             printf("%s\"%s\": %s", column == 0 ? "{" : ", ", name, cell);
-        else if (row == KEEPALIVE_SWITCH && value == 1 && it->record.force)
+        else if (it != NULL && it->record.force && column == 0 && value == 1)
             printf("%-9s  ", "force");
         else
-            printf("%-9s  ", cell);
+            printf("%-9s  ", it == NULL ? name : cell);
     }
     if (!json) {
-        say("%s", it->path);
+        say("%s", it == NULL ? "cgroup" : it->path);
         return;
     }
     printf(", \"force\": %s, \"cgroup\": ",
@@ -88,104 +87,87 @@ static void print_program(const struct programs *programs, int i,
 static void print_programs(const struct programs *programs, bool json)
 {
     struct outcome outcome;
-    const char *name;
-    const char *between = "\n";
+    const char *before = "[\n";
 
     run_setters(programs, &outcome);
-    for (int column = 0; !json && column < KEEPALIVE_OPTIONS; column++) {
-        find_column(column, &name);
-        printf("%-9s  ", name);
-    }
-    fputs(json ? "[" : "cgroup\n", stdout);
+    if (!json)
+        print_program(NULL, &outcome, false);
     for (int i = 0; i < programs->count; i++) {
         bool any = false;
 
         for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
-            any = any || outcome.givers[row] == i;
-        if (!any)
-            continue;
-        if (json)
-            fputs(between, stdout);
-        between = ",\n";
-        print_program(programs, i, &outcome, json);
+            any = any || outcome.givers[row] == &programs->list[i];
+        if (any && json)
+            fputs(before, stdout);
+        if (any)
+            print_program(&programs->list[i], &outcome, json);
+        if (any)
+            before = ",\n";
     }
     if (json)
-        puts("\n]");
+        puts(before[0] == '[' ? "[]" : "\n]");
 }
 
-/* Is a program not one of the two that a single run attaches? NULL: it is. */
-static const char *find_fault(const struct programs *programs, int i)
+/* What is wrong with one? NULL: it is there with all that its run attached. */
+static const char *find_fault(const struct programs *programs,
+                              const struct program *it)
 {
-    const struct program *it = &programs->list[i];
     bool partner = false; /* the other one of its run is there */
     bool beside = false;  /* one of the other kind is at its cgroup */
 
-    for (int j = 0; j < programs->count; j++) {
-        const struct program *other = &programs->list[j];
+    for (int i = 0; i < programs->count; i++) {
+        const struct program *other = &programs->list[i];
         bool same = strcmp(it->path, other->path) == 0;
 
         if (other->kind != it->kind) {
             partner = partner || other->map == it->map;
             beside = beside || same;
-        } else if (same && j < i && it->path[0] == '/' && !partner) {
+        } else if (same && other < it && it->path[0] == '/' && !partner) {
             return "programs of several runs are attached, which did not wait "
                    "for one another; use --off, and set the values again";
         }
     }
-    if (partner)
-        return NULL;
-    if (it->kind == GUARD && beside)
-        return "the program that refuses other values still has those of an "
-               "earlier call; set them again";
-    if (it->kind == GUARD)
+    if (it->kind == GUARD && !partner)
         return "only the half of --force that refuses other values is "
-               "attached, and nothing sets values; set them again, or use "
-               "--off";
-    return !it->record.force || beside
-               ? NULL
-               : "the half of --force that refuses other values is missing; "
-                 "set them again";
-}
-
-/* Says of a setter what else there is to say. */
-static void print_notes(const struct program *setter)
-{
-    int unknown = (int)setter->record.count;
-
-    for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
-        unknown -= find_value(&setter->record, row) != NO_VALUE;
-    if (setter->record.rule == RULE_1_1)
-        complain("%s: set by keepalive 1.1, whose rule still applies: only "
-                 "connections with keepalive off get the values; set them "
-                 "again",
-                 setter->path);
-    if (unknown > 0)
-        complain("%s: a later version of keepalive set %d more value%s that "
-                 "this one does not know",
-                 setter->path, unknown, unknown == 1 ? "" : "s");
+               "attached, without the one that sets them; set them again, or "
+               "use --off";
+    if (it->record.force && !partner && !beside)
+        return "the half of --force that refuses other values is missing; set "
+               "them again";
+    return NULL;
 }
 
 int show_programs(const char *path, const struct programs *programs, bool json,
                   bool quiet)
 {
-    const struct program *list = programs->list;
+    const struct program *end = programs->list + programs->count;
     int status = programs->count == 0 ? CGROUP_OFF : 0;
 
     /* Setters come first. */
-    if (!quiet && (json || (programs->count > 0 && list[0].kind == SETTER)))
+    if (!quiet && (json || (status == 0 && programs->list->kind == SETTER)))
         print_programs(programs, json);
-    else if (!quiet && programs->count == 0)
+    else if (!quiet && status == CGROUP_OFF)
         say("nothing is in force in %s", path);
     fflush(stdout);
-    for (int i = 0; i < programs->count; i++) {
-        const char *fault = find_fault(programs, i);
+    for (const struct program *it = programs->list; it < end; it++) {
+        const char *fault = find_fault(programs, it);
+        int unknown = (int)it->record.count;
 
         if (fault != NULL) {
-            complain("%s: %s", list[i].path, fault);
+            complain("%s: %s", it->path, fault);
             status = CGROUP_HALF;
         }
-        if (list[i].kind == SETTER)
-            print_notes(&list[i]);
+        for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
+            unknown -= find_value(&it->record, row) != NO_VALUE;
+        if (it->kind == SETTER && it->record.rule == RULE_1_1)
+            complain("%s: set by keepalive 1.1, whose rule still applies: only "
+                     "connections with keepalive off get the values; set them "
+                     "again",
+                     it->path);
+        if (it->kind == SETTER && unknown > 0)
+            complain("%s: a later version of keepalive set %d more value%s "
+                     "that this one does not know",
+                     it->path, unknown, unknown == 1 ? "" : "s");
     }
     return status;
 }

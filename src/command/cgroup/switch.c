@@ -231,27 +231,15 @@ static bool remove_trial(const struct cgroup *cgroup, const char *name)
     return true;
 }
 
-/*
- * Makes the trial's cgroup. Its path, in messages, is that of the one in
- * question. False, with errno: EDEADLK if it is frozen, by one above.
- */
-static bool make_trial(struct cgroup *trial, const struct cgroup *cgroup,
-                       const char *name)
+/* Is it frozen, by one above? No process would go on there. */
+static bool is_frozen(int cgroup)
 {
-    char *events;
-    bool frozen;
+    char *events = read_below(cgroup, "cgroup.events");
+    bool frozen = events != NULL && find_number(events, "frozen ") == 1;
 
-    *trial = *cgroup;
-    trial->fd = -1;
-    if (remove_trial(cgroup, name) && mkdirat(cgroup->fd, name, 0755) == 0)
-        trial->fd = open_below(cgroup->fd, name, O_DIRECTORY);
-    if (trial->fd < 0)
-        return false;
-    events = read_below(trial->fd, "cgroup.events");
-    frozen = events != NULL && find_number(events, "frozen ") == 1;
     free(events);
-    errno = EDEADLK;
-    return !frozen;
+    errno = EDEADLK; /* for explain() */
+    return frozen;
 }
 
 /* Makes a connection in a cgroup with these programs. Do both ends get what is
@@ -260,11 +248,14 @@ static bool passes_trial(const struct cgroup *cgroup, const char *name,
                          const int programs[PROGRAMS])
 {
     enum { SECONDS = 10 };
-    struct cgroup trial;
+    struct cgroup trial = *cgroup; /* in messages it has the same path */
     int status = -1;
     size_t length;
 
-    if (!make_trial(&trial, cgroup, name)) {
+    trial.fd = -1;
+    if (remove_trial(cgroup, name) && mkdirat(cgroup->fd, name, 0755) == 0)
+        trial.fd = open_below(cgroup->fd, name, O_DIRECTORY);
+    if (trial.fd < 0 || is_frozen(trial.fd)) {
         explain(cgroup, true);
     } else if (put_programs(&trial, programs, none)) {
         status = run_child(run_trial, &trial, SECONDS, NULL, 0, &length);
@@ -300,46 +291,32 @@ static bool replace(const struct cgroup *cgroup, const int new[PROGRAMS],
 }
 
 /*
- * Puts values in force. They are tried before, in a cgroup beside this one or,
- * where none can be made there, afterwards.
+ * Puts values in force, or removes what is there: one command at a time,
+ * undisturbed, and completely or not at all. Values are tried before, in a
+ * cgroup beside this one or, where none can be made there, afterwards.
  */
-static bool put_values(const struct cgroup *cgroup, bool beside,
-                       struct programs *programs)
-{
-    int new[PROGRAMS];
-
-    return has_room(cgroup) && load_programs(cgroup, new) &&
-           (!beside || passes_trial(cgroup, BESIDE, new)) &&
-           replace(cgroup, new, beside, programs);
-}
-
-/* Removes ours: several, if those who put them there did not wait. */
-static bool remove_values(const struct cgroup *cgroup,
-                          struct programs *programs)
-{
-    while (programs->own[SETTER] >= 0 || programs->own[GUARD] >= 0)
-        if (!replace(cgroup, none, true, programs))
-            return false;
-    return true;
-}
-
-/* One command at a time, undisturbed, and completely or not at all. */
 static bool make_change(const struct cgroup *cgroup, bool remove,
                         struct programs *programs)
 {
     /* Before 5.11 maps and programs counted as locked memory. */
     struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
-    /* Is its parent a cgroup in which one can be made? */
     bool beside = faccessat(cgroup->fd, "../cgroup.procs", W_OK, 0) == 0;
     struct lock lock;
+    int new[PROGRAMS];
     bool done;
 
     if (!take_lock(&lock, LOCK_FILE))
         return false;
     setrlimit(RLIMIT_MEMLOCK, &unlimited);
-    done = find_programs(cgroup, programs) &&
-           (remove ? remove_values(cgroup, programs)
-                   : put_values(cgroup, beside, programs));
+    done = find_programs(cgroup, programs);
+    if (!remove)
+        done = done && has_room(cgroup) && load_programs(cgroup, new) &&
+               (!beside || passes_trial(cgroup, BESIDE, new)) &&
+               replace(cgroup, new, beside, programs);
+    /* Several, if those who put them there did not wait. */
+    while (remove && done &&
+           (programs->own[SETTER] >= 0 || programs->own[GUARD] >= 0))
+        done = replace(cgroup, none, true, programs);
     remove_trial(cgroup, BELOW); /* that of a run that was killed */
     if (beside)
         remove_trial(cgroup, BESIDE);
