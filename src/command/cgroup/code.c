@@ -18,13 +18,6 @@ static void load(struct code *code, int reg, int from, long offset)
     add(code, BPF_LDX_MEM(BPF_W, reg, from, offset));
 }
 
-/* Lets the kernel go on, as if the program were not there. */
-static void add_exit(struct code *code)
-{
-    add(code, BPF_MOV64_IMM(BPF_REG_0, 1));
-    add(code, BPF_EXIT_INSN());
-}
-
 /* Jumps if the register and the number compare so; land() says where to. */
 static unsigned add_jump(struct code *code, int operation, int reg, int number)
 {
@@ -38,33 +31,37 @@ static void land(struct code *code, unsigned jump)
     code->list[jump].off = (int16_t)(code->length - jump - 1);
 }
 
-/* Exits unless the register holds one of two numbers. */
+/* A jump that goes nowhere goes to the end, see add_end(). */
+enum { TO_END = -1 };
+
+/* Ends the program if the register and the number compare so. */
+static void exit_if(struct code *code, int operation, int reg, int number)
+{
+    add(code, BPF_JMP_IMM(operation, reg, number, TO_END));
+}
+
+/* Ends the program unless the register holds one of two numbers. */
 static void exit_unless(struct code *code, int reg, int one, int other)
 {
     unsigned is_one = add_jump(code, BPF_JEQ, reg, one);
-    unsigned is_other = add_jump(code, BPF_JEQ, reg, other);
 
-    add_exit(code);
+    exit_if(code, BPF_JNE, reg, other);
     land(code, is_one);
-    land(code, is_other);
 }
 
-static void exit_if(struct code *code, int reg, int number)
-{
-    unsigned other = add_jump(code, BPF_JNE, reg, number);
-
-    add_exit(code);
-    land(code, other);
-}
-
-/* Every program ends with its map. */
+/* Names the map, and lets the kernel go on as if there were no program. */
 static void add_end(struct code *code, int map)
 {
     const struct bpf_insn halves[2] = {BPF_LD_MAP_FD(BPF_REG_2, map)};
 
     add(code, halves[0]);
     add(code, halves[1]);
-    add_exit(code);
+    for (unsigned i = 0; i < code->length; i++)
+        if (BPF_CLASS(code->list[i].code) == BPF_JMP &&
+            code->list[i].off == TO_END)
+            land(code, i);
+    add(code, BPF_MOV64_IMM(BPF_REG_0, 1));
+    add(code, BPF_EXIT_INSN());
 }
 
 /* What the setter keeps over calls, and where it has a value on its stack. */
@@ -114,8 +111,8 @@ static void add_start(struct code *code, bool force)
     land(code, marked);
     add_call(code, BPF_FUNC_getsockopt, KEEPALIVE_SWITCH);
     if (!force) {
-        exit_unless(code, BPF_REG_0, 0, 0);
-        exit_if(code, GIVEN, MARK << BITS | EVERYTHING);
+        exit_if(code, BPF_JNE, BPF_REG_0, 0);
+        exit_if(code, BPF_JEQ, GIVEN, MARK << BITS | EVERYTHING);
     }
     add(code, BPF_MOV64_IMM(ON, 0));
     unsigned nearer = add_jump(code, BPF_JSET, GIVEN, 1 << KEEPALIVE_SWITCH);
@@ -198,17 +195,14 @@ static void exit_if_on(struct code *code)
                           offsetof(struct bpf_sockopt, optval_end)));
     add(code, BPF_MOV64_REG(BPF_REG_4, BPF_REG_2));
     add(code, BPF_ALU64_IMM(BPF_ADD, BPF_REG_4, sizeof(int)));
-    add(code, BPF_JMP_REG(BPF_JLE, BPF_REG_4, BPF_REG_3, 0));
-    unsigned readable = code->length - 1;
-    add_exit(code);
-    land(code, readable);
+    add(code, BPF_JMP_REG(BPF_JGT, BPF_REG_4, BPF_REG_3, TO_END));
     /* In halves: to the verifier the value is part of a packet, which need not
      * be aligned to more than 2 bytes, and without
      * CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS it refuses a word from there. */
     add(code, BPF_LDX_MEM(BPF_H, BPF_REG_3, BPF_REG_2, 0));
     add(code, BPF_LDX_MEM(BPF_H, BPF_REG_2, BPF_REG_2, sizeof(int) / 2));
     add(code, BPF_ALU64_REG(BPF_OR, BPF_REG_2, BPF_REG_3));
-    exit_unless(code, BPF_REG_2, 0, 0);
+    exit_if(code, BPF_JNE, BPF_REG_2, 0);
 }
 
 /* Exits unless the socket is a TCP connection. */
@@ -222,12 +216,12 @@ static void exit_unless_connected(struct code *code)
     load(code, BPF_REG_3, SOCKET, offsetof(struct bpf_sock, family));
     exit_unless(code, BPF_REG_3, AF_INET, AF_INET6);
     load(code, BPF_REG_3, SOCKET, offsetof(struct bpf_sock, type));
-    exit_unless(code, BPF_REG_3, SOCK_STREAM, SOCK_STREAM);
+    exit_if(code, BPF_JNE, BPF_REG_3, SOCK_STREAM);
     load(code, BPF_REG_3, SOCKET, offsetof(struct bpf_sock, protocol));
     exit_unless(code, BPF_REG_3, IPPROTO_TCP, IPPROTO_MPTCP);
     load(code, BPF_REG_3, SOCKET, offsetof(struct bpf_sock, state));
-    exit_if(code, BPF_REG_3, CLOSED);
-    exit_if(code, BPF_REG_3, LISTENING);
+    exit_if(code, BPF_JEQ, BPF_REG_3, CLOSED);
+    exit_if(code, BPF_JEQ, BPF_REG_3, LISTENING);
 }
 
 /*
