@@ -37,11 +37,6 @@ static int bpf(enum bpf_cmd command, union bpf_attr *attributes, size_t size)
     return (int)syscall(SYS_bpf, command, attributes, size);
 }
 
-static uint64_t address(const void *pointer)
-{
-    return (uintptr_t)pointer;
-}
-
 void explain(const struct cgroup *cgroup, bool trial)
 {
     const char *reason =
@@ -55,13 +50,15 @@ void explain(const struct cgroup *cgroup, bool trial)
                             "the kernel's limit"
         : errno == ENOENT || errno == ENODEV
             ? "the cgroup was removed meanwhile"
-        : errno == EAGAIN && trial
+        : errno == EAGAIN && !trial
+            ? "its programs are being replaced all the time"
+        : errno == EAGAIN
             ? "cgroup.max.descendants or cgroup.max.depth leave no room for "
               "another cgroup"
         : errno == EOPNOTSUPP ? "the cgroup is threaded"
         : errno == EDEADLK    ? "the cgroup is frozen"
-        : errno == EBUSY ? "a process is in keepalive-trial there or beside it"
-                         : strerror(errno);
+        : errno == EEXIST ? "a process is in keepalive-trial there or beside it"
+                          : strerror(errno);
 
     complain(trial ? "%s: no connection could be tried there: %s; nothing was "
                      "changed"
@@ -69,14 +66,20 @@ void explain(const struct cgroup *cgroup, bool trial)
              cgroup->path, reason);
 }
 
-/* What the kernel tells of a program or a map. */
-static bool get_info(int fd, void *info, uint32_t size)
+/* Opens a program or a map, and stores what the kernel tells of it; or -1. */
+static int open_by_id(enum bpf_cmd command, uint32_t id, void *info,
+                      uint32_t size)
 {
-    union bpf_attr attributes = {.info.bpf_fd = (uint32_t)fd,
-                                 .info.info_len = size,
-                                 .info.info = address(info)};
+    union bpf_attr by_id = {.prog_id = id}; /* or map_id, which lies there */
+    int fd = bpf(command, &by_id, UP_TO(prog_id));
+    union bpf_attr about = {.info.bpf_fd = (uint32_t)fd,
+                            .info.info_len = size,
+                            .info.info = (uintptr_t)info};
 
-    return bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes, UP_TO(info)) == 0;
+    if (fd < 0 || bpf(BPF_OBJ_GET_INFO_BY_FD, &about, UP_TO(info)) == 0)
+        return fd;
+    close(fd);
+    return -1;
 }
 
 /* Makes a map that holds the record and that nobody can change; or -1. */
@@ -94,8 +97,8 @@ static int make_map(const struct wanted *wanted)
         .map_name = NAME};
     int map = bpf(BPF_MAP_CREATE, &make, UP_TO(map_name));
     union bpf_attr element = {.map_fd = (uint32_t)map,
-                              .key = address(&key),
-                              .value = address(&record)};
+                              .key = (uintptr_t)&key,
+                              .value = (uintptr_t)&record};
 
     for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
         if (wanted->values[row] != NO_VALUE)
@@ -115,8 +118,8 @@ static int load_program(int kind, const struct code *code)
     static char log[1 << 16];
     union bpf_attr load = {.prog_type = kinds[kind].type,
                            .insn_cnt = code->length,
-                           .insns = address(code->list),
-                           .license = address("MIT"),
+                           .insns = (uintptr_t)code->list,
+                           .license = (uintptr_t) "MIT",
                            .prog_name = NAME,
                            .expected_attach_type = kinds[kind].attach_type};
     size_t size = UP_TO(expected_attach_type);
@@ -125,7 +128,7 @@ static int load_program(int kind, const struct code *code)
 
     if (program < 0 && getenv("KEEPALIVE_VERIFIER") != NULL) {
         load.log_level = 1;
-        load.log_buf = address(log);
+        load.log_buf = (uintptr_t)log;
         load.log_size = sizeof(log);
         close(bpf(BPF_PROG_LOAD, &load, size));
         fputs(log, stderr);
@@ -151,8 +154,7 @@ bool load_programs(const struct cgroup *cgroup, int programs[PROGRAMS])
     }
     if (!done)
         explain(cgroup, false);
-    if (map >= 0)
-        close(map);
+    close(map);
     return done;
 }
 
@@ -172,12 +174,11 @@ static bool read_map(uint32_t id, struct record *record)
 {
     uint32_t key = 0;
     struct bpf_map_info info = {.type = 0};
-    union bpf_attr by_id = {.map_id = id};
-    int map = bpf(BPF_MAP_GET_FD_BY_ID, &by_id, UP_TO(map_id));
+    int map = open_by_id(BPF_MAP_GET_FD_BY_ID, id, &info, sizeof(info));
     union bpf_attr element = {.map_fd = (uint32_t)map,
-                              .key = address(&key),
-                              .value = address(record)};
-    bool done = map >= 0 && get_info(map, &info, sizeof(info));
+                              .key = (uintptr_t)&key,
+                              .value = (uintptr_t)record};
+    bool done = map >= 0;
 
     if (done && info.type == BPF_MAP_TYPE_ARRAY &&
         info.value_size <= sizeof(*record))
@@ -187,18 +188,6 @@ static bool read_map(uint32_t id, struct record *record)
     if (map >= 0)
         close(map);
     return done;
-}
-
-/* Opens a program and gets its info; -1, with errno. */
-static int open_program(uint32_t id, struct bpf_prog_info *info)
-{
-    union bpf_attr by_id = {.prog_id = id};
-    int program = bpf(BPF_PROG_GET_FD_BY_ID, &by_id, UP_TO(prog_id));
-
-    if (program < 0 || get_info(program, info, sizeof(*info)))
-        return program;
-    close(program);
-    return -1;
 }
 
 /* The programs of each kind at a cgroup. */
@@ -217,7 +206,7 @@ static bool list_programs(int cgroup, uint32_t flags, struct list *list)
             .query.target_fd = (uint32_t)cgroup,
             .query.attach_type = kinds[kind].attach_type,
             .query.query_flags = flags,
-            .query.prog_ids = address(list->ids[kind]),
+            .query.prog_ids = (uintptr_t)list->ids[kind],
             .query.prog_cnt = sizeof(list->ids[kind]) / sizeof(uint32_t)};
 
         if (bpf(BPF_PROG_QUERY, &attributes, UP_TO(query.prog_cnt)) < 0)
@@ -259,11 +248,12 @@ static bool add_if_ours(struct programs *programs, const char *path, int kind,
                         uint32_t id)
 {
     struct program *it = &programs->list[programs->count];
-    struct bpf_prog_info info = {.nr_map_ids = 1, .map_ids = address(&it->map)};
+    struct bpf_prog_info info = {.nr_map_ids = 1,
+                                 .map_ids = (uintptr_t)&it->map};
     struct list there;
 
     it->kind = kind;
-    it->fd = open_program(id, &info);
+    it->fd = open_by_id(BPF_PROG_GET_FD_BY_ID, id, &info, sizeof(info));
     if (it->fd < 0)
         return errno == ENOENT; /* gone meanwhile */
     if (strcmp(info.name, NAME) == 0 && info.nr_map_ids == 1 &&
@@ -298,22 +288,22 @@ static bool list_ours(struct programs *programs, const char *path,
 
 bool find_programs(const struct cgroup *cgroup, struct programs *programs)
 {
-    enum { TRIES = 100 };
     struct list before;
     struct list after;
+    bool done = true;
+    bool same = false;
 
-    for (int tries = 0; tries < TRIES; tries++) {
-        if (!list_programs(cgroup->fd, BPF_F_QUERY_EFFECTIVE, &before) ||
-            !list_ours(programs, cgroup->path, &before) ||
-            !list_programs(cgroup->fd, BPF_F_QUERY_EFFECTIVE, &after)) {
-            explain(cgroup, false);
-            return false;
-        }
-        if (memcmp(&before, &after, sizeof(before)) == 0)
-            return true;
+    for (int tries = 100; done && !same && tries > 0; tries--) {
+        done = list_programs(cgroup->fd, BPF_F_QUERY_EFFECTIVE, &before) &&
+               list_ours(programs, cgroup->path, &before) &&
+               list_programs(cgroup->fd, BPF_F_QUERY_EFFECTIVE, &after);
+        same = done && memcmp(&before, &after, sizeof(before)) == 0;
     }
-    complain("%s: its programs are being replaced all the time", cgroup->path);
-    return false;
+    if (done && !same)
+        errno = EAGAIN;
+    if (!same)
+        explain(cgroup, false);
+    return same;
 }
 
 /* The nearest cgroup that has any decides, see hierarchy_allows_attach() and
@@ -333,7 +323,8 @@ bool has_room(const struct cgroup *cgroup)
         }
         if (list.counts[kind] == 0 || (list.flags[kind] & BPF_F_ALLOW_MULTI))
             continue;
-        close(open_program(list.ids[kind][0], &info));
+        close(open_by_id(BPF_PROG_GET_FD_BY_ID, list.ids[kind][0], &info,
+                         sizeof(info)));
         complain("%s: the program '%s' (%u) of %s %s; nothing was changed",
                  cgroup->path, info.name, list.ids[kind][0], owner,
                  list.flags[kind] == 0 || strcmp(owner, cgroup->path) == 0
@@ -355,13 +346,15 @@ static bool put_program(const struct cgroup *cgroup, int kind, int new, int old)
         .target_fd = (uint32_t)cgroup->fd,
         .attach_bpf_fd = (uint32_t)(new >= 0 ? new : old),
         .attach_type = kinds[kind].attach_type,
-        .attach_flags = new < 0   ? 0
-                        : old < 0 ? BPF_F_ALLOW_MULTI
-                                  : BPF_F_ALLOW_MULTI | BPF_F_REPLACE,
-        .replace_bpf_fd = (uint32_t)(new >= 0 && old >= 0 ? old : 0)};
+        .attach_flags = new < 0 ? 0 : BPF_F_ALLOW_MULTI};
 
-    if ((new < 0 && old < 0) ||
-        bpf(new >= 0 ? BPF_PROG_ATTACH : BPF_PROG_DETACH, &attributes,
+    if (new < 0 && old < 0)
+        return true;
+    if (new >= 0 && old >= 0) {
+        attributes.attach_flags |= BPF_F_REPLACE;
+        attributes.replace_bpf_fd = (uint32_t)old;
+    }
+    if (bpf(new < 0 ? BPF_PROG_DETACH : BPF_PROG_ATTACH, &attributes,
             UP_TO(replace_bpf_fd)) == 0)
         return true;
     if (errno == E2BIG) /* the cgroup is full */

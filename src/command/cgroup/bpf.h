@@ -27,11 +27,9 @@ enum { ABSENT = -1 }; /* instead of a descriptor */
 
 #define OWNER "libkeepalive"
 
-/* How a program sets values; see code.c. */
-enum {
-    RULE_1_1 = 0, /* all, unless keepalive is on already */
-    RULE = 1,     /* each, where the socket has the system's */
-};
+/* How a program sets values: all, unless keepalive is on already; or each where
+ * the socket has the system's, see code.c. */
+enum { RULE_1_1 = 0, RULE = 1 };
 
 /*
  * What our programs have in their map. It lives as long as they do, which may

@@ -21,15 +21,13 @@
     ((struct bpf_insn){(uint8_t)(CODE), (unsigned)(DST)&15,                    \
                        (unsigned)(SRC)&15, (int16_t)(OFF), (IMM)})
 
-/* DST = SRC, DST = IMM, DST op= SRC, DST op= IMM */
-#define BPF_MOV64_REG(DST, SRC)                                                \
-    BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_X, DST, SRC, 0, 0)
-#define BPF_MOV64_IMM(DST, IMM)                                                \
-    BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_K, DST, 0, 0, IMM)
+/* DST op= SRC, DST op= IMM, DST = SRC, DST = IMM */
 #define BPF_ALU64_REG(OP, DST, SRC)                                            \
     BPF_INSN(BPF_ALU64 | BPF_X | (OP), DST, SRC, 0, 0)
 #define BPF_ALU64_IMM(OP, DST, IMM)                                            \
     BPF_INSN(BPF_ALU64 | BPF_K | (OP), DST, 0, 0, IMM)
+#define BPF_MOV64_REG(DST, SRC) BPF_ALU64_REG(BPF_MOV, DST, SRC)
+#define BPF_MOV64_IMM(DST, IMM) BPF_ALU64_IMM(BPF_MOV, DST, IMM)
 
 /* DST = *(SRC + OFF), *(DST + OFF) = SRC, *(DST + OFF) = IMM */
 #define BPF_LDX_MEM(SIZE, DST, SRC, OFF)                                       \

@@ -36,8 +36,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOCK_FILE "/run/keepalive.lock"
-
 /* The cgroup in which a connection is tried, from the one in question. */
 #define BELOW "keepalive-trial"
 #define BESIDE "../" BELOW
@@ -51,13 +49,13 @@ static const int none[PROGRAMS] = {ABSENT, ABSENT};
  */
 static bool is_capable(void)
 {
-    const char *missing = !has_capability(CAP_NET_ADMIN)   ? "CAP_NET_ADMIN"
-                          : !has_capability(CAP_SYS_ADMIN) ? "CAP_SYS_ADMIN"
-                                                           : NULL;
+    bool net = has_capability(CAP_NET_ADMIN);
 
-    if (missing != NULL)
-        complain("--cgroup needs root: %s is missing", missing);
-    return missing == NULL;
+    if (net && has_capability(CAP_SYS_ADMIN))
+        return true;
+    complain("--cgroup needs root: %s is missing",
+             net ? "CAP_SYS_ADMIN" : "CAP_NET_ADMIN");
+    return false;
 }
 
 /* Opens the directory of a cgroup of version 2; false if it is none. */
@@ -68,12 +66,8 @@ static bool open_cgroup(struct cgroup *cgroup, const char *path)
     if (realpath(path, cgroup->path) == NULL)
         return false;
     cgroup->fd = open_below(AT_FDCWD, cgroup->path, O_DIRECTORY);
-    if (cgroup->fd >= 0 && fstatfs(cgroup->fd, &system) == 0 &&
-        system.f_type == CGROUP2_SUPER_MAGIC)
-        return true;
-    if (cgroup->fd >= 0)
-        close(cgroup->fd);
-    return false;
+    return fstatfs(cgroup->fd, &system) == 0 &&
+           system.f_type == CGROUP2_SUPER_MAGIC;
 }
 
 /*
@@ -128,20 +122,18 @@ static bool find_cgroup(struct cgroup *cgroup, const char *name)
         return open_own(cgroup, entry->mnt_dir);
     if (open_cgroup(cgroup, name))
         return true;
-    if (entry == NULL) {
-        complain("%s: no cgroup of version 2 is mounted here", name);
-        return false;
+    if (entry != NULL) {
+        length = strlen(entry->mnt_dir) + strlen("/");
+        snprintf(path, sizeof(path), "%s/%s", entry->mnt_dir, name);
+        /* Not the mount: "" or "." must not be the whole machine. */
+        if (open_cgroup(cgroup, path) &&
+            strncmp(cgroup->path, path, length) == 0)
+            return true;
     }
-    length = strlen(entry->mnt_dir);
-    snprintf(path, sizeof(path), "%s/%s", entry->mnt_dir, name);
-    /* Below, not the mount itself: "" or "." must not be the whole machine. */
-    if (open_cgroup(cgroup, path) &&
-        strncmp(cgroup->path, entry->mnt_dir, length) == 0 &&
-        cgroup->path[length] == '/')
-        return true;
-    complain("'%s' is not a cgroup of version 2, and there is none of that "
-             "name below %s",
-             name, entry->mnt_dir);
+    complain("'%s' is not a cgroup of version 2, and %s%s", name,
+             entry == NULL ? "none is mounted here"
+                           : "there is none of that name below ",
+             entry == NULL ? "" : entry->mnt_dir);
     return false;
 }
 
@@ -186,12 +178,11 @@ static bool has_wanted(const struct cgroup *cgroup, int fd)
 /*
  * The child's part: goes into the cgroup, makes a connection over loopback, and
  * looks at both ends. One has keepalive on by itself, as in a program that only
- * asks for that, even where the cgroup is exempt.
+ * asks for that; but not where the cgroup is to be exempt.
  */
 static void run_trial(const void *argument, int answer)
 {
     const struct cgroup *cgroup = argument;
-    bool exempt = cgroup->wanted.values[KEEPALIVE_SWITCH] == 0;
     struct sockaddr_in name = {.sin_family = AF_INET,
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(name);
@@ -205,30 +196,27 @@ static void run_trial(const void *argument, int answer)
         leave_network();
         listener = make_socket();
         client = make_socket();
-        set_value(listener, KEEPALIVE_SWITCH, 1);
+        set_value(listener, KEEPALIVE_SWITCH,
+                  cgroup->wanted.values[KEEPALIVE_SWITCH]);
         if (bind(listener, (struct sockaddr *)&name, size) == 0 &&
             listen(listener, 1) == 0 &&
             getsockname(listener, (struct sockaddr *)&name, &size) == 0 &&
             connect(client, (struct sockaddr *)&name, size) == 0 &&
             (accepted = accept(listener, NULL, NULL)) >= 0)
-            _exit(!has_wanted(cgroup, client) ||
-                  !(exempt || has_wanted(cgroup, accepted)));
+            _exit(!has_wanted(cgroup, client) || !has_wanted(cgroup, accepted));
     }
     explain(cgroup, true);
 }
 
-/* Removes the trial, or what a run left that was killed; false, with errno. */
-static bool remove_trial(const struct cgroup *cgroup, const char *name)
+/* Removes the trial, or what a run left that was killed. */
+static void remove_trial(const struct cgroup *cgroup, const char *name)
 {
-    enum { PAUSES = 100, PAUSE = 10000 }; /* microseconds */
-
     /* A process that was killed is gone only after a while. */
-    for (int i = 0; unlinkat(cgroup->fd, name, AT_REMOVEDIR) < 0; i++) {
-        if (errno != EBUSY || i == PAUSES)
-            return errno == ENOENT;
-        usleep(PAUSE);
-    }
-    return true;
+    for (int left = 100;
+         left > 0 && unlinkat(cgroup->fd, name, AT_REMOVEDIR) < 0 &&
+         errno == EBUSY;
+         left--)
+        usleep(10000);
 }
 
 /* Is it frozen, by one above? No process would go on there. */
@@ -253,7 +241,8 @@ static bool passes_trial(const struct cgroup *cgroup, const char *name,
     size_t length;
 
     trial.fd = -1;
-    if (remove_trial(cgroup, name) && mkdirat(cgroup->fd, name, 0755) == 0)
+    remove_trial(cgroup, name);
+    if (mkdirat(cgroup->fd, name, 0755) == 0)
         trial.fd = open_below(cgroup->fd, name, O_DIRECTORY);
     if (trial.fd < 0 || is_frozen(trial.fd)) {
         explain(cgroup, true);
@@ -264,8 +253,7 @@ static bool passes_trial(const struct cgroup *cgroup, const char *name,
         if (status < 0 || WIFSIGNALED(status))
             explain(cgroup, true);
     }
-    if (trial.fd >= 0)
-        close(trial.fd);
+    close(trial.fd);
     remove_trial(cgroup, name);
     return status == 0;
 }
@@ -305,7 +293,7 @@ static bool make_change(const struct cgroup *cgroup, bool remove,
     int new[PROGRAMS];
     bool done;
 
-    if (!take_lock(&lock, LOCK_FILE))
+    if (!take_lock(&lock, "/run/keepalive.lock"))
         return false;
     setrlimit(RLIMIT_MEMLOCK, &unlimited);
     done = find_programs(cgroup, programs);
