@@ -219,18 +219,20 @@ static void explain_need(const struct flag *flag)
     complain("--%s needs %s", flag->name, words);
 }
 
-/* A flag that would have no effect is refused. */
+/*
+ * A flag that would have no effect is refused. Values for the whole machine are
+ * the kernel's settings, and last if they are in a file, see sysctl.d(5).
+ */
 static bool check_flag(const struct request *request, const struct flag *flag)
 {
+    static const char *const settings[KEEPALIVE_OPTIONS] = {
+        [KEEPALIVE_COUNT] = "probes",
+        [KEEPALIVE_IDLE] = "time",
+        [KEEPALIVE_INTERVAL] = "intvl"};
     const char *const *given = request->given;
-    bool has_meaning = (flag->modes & request->mode) != 0;
     const char *other = NULL;
 
-    if (!has_meaning && request->mode == RUN) {
-        explain_need(flag);
-        return false;
-    }
-    if (!has_meaning)
+    if ((flag->modes & request->mode) == 0)
         other = request->asked;
     else if (given['o'] != NULL && flag->letter != 'o' &&
              (flag->letter != 'f' || request->mode != CGROUP) &&
@@ -241,33 +243,21 @@ static bool check_flag(const struct request *request, const struct flag *flag)
         other = "json";
     else if (flag->letter == 'a' && given['p'] != NULL)
         other = "pid";
-    if (other != NULL)
+    else
+        return true;
+    if (other == NULL)
+        explain_need(flag);
+    else if (request->mode == MACHINE && flag->row != NONE &&
+             settings[flag->row] != NULL)
+        complain(
+            "--%s cannot be used with --%s: run 'sysctl -w "
+            "net.ipv4.tcp_keepalive_%s=%d' for "
+            "now, and put that into a file in /etc/sysctl.d/ for the next boot",
+            flag->name, other, settings[flag->row],
+            request->wanted.values[flag->row]);
+    else
         complain("--%s cannot be used with --%s", flag->name, other);
-    return other == NULL;
-}
-
-/*
- * Values for the whole machine are the kernel's settings, and last if they are
- * in a file, see sysctl.d(5).
- */
-static void explain_sysctl(const int values[KEEPALIVE_OPTIONS])
-{
-    static const char *const names[KEEPALIVE_OPTIONS] = {
-        [KEEPALIVE_COUNT] = "probes",
-        [KEEPALIVE_IDLE] = "time",
-        [KEEPALIVE_INTERVAL] = "intvl"};
-    char words[256] = "";
-    int length = 0;
-
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        if (values[i] != NO_VALUE && names[i] != NULL)
-            length += sprintf(words + length, " net.ipv4.tcp_keepalive_%s=%d",
-                              names[i], values[i]);
-    if (length > 0)
-        complain("--global takes no values: run 'sysctl -w%s' for now, and put "
-                 "a line for each into a file in /etc/sysctl.d/ for the next "
-                 "boot",
-                 words);
+    return false;
 }
 
 bool check_request(const struct request *request)
@@ -275,14 +265,13 @@ bool check_request(const struct request *request)
     const char *const *given = request->given;
     bool sockets = request->mode == SOCKETS;
     bool needed = sockets ? given['a'] == NULL : request->mode == RUN;
+    bool good = true;
 
     for (int i = 0; i < FLAGS; i++)
-        if (given[(int)flags[i].letter] != NULL &&
-            !check_flag(request, &flags[i])) {
-            if (request->mode == MACHINE)
-                explain_sysctl(request->wanted.values);
-            return false;
-        }
+        if (given[(int)flags[i].letter] != NULL)
+            good = check_flag(request, &flags[i]) && good;
+    if (!good)
+        return false;
     if (!needed && request->count > 0)
         complain("--%s: unexpected argument '%s'", request->asked,
                  request->operands[0]);

@@ -8,8 +8,8 @@
 #include "locate.h"
 #include "run/reach.h"
 #include "text.h"
-#include "values.h"
 
+#include <err.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,9 +89,10 @@ static bool export_values(const struct wanted *wanted,
     return done;
 }
 
-/* Why a command could not be started, for the error of execvp(3). */
-static void explain_start(const char *name, int error)
+/* Says why execvp(3) could not start a command, and returns the status. */
+static int explain_start(const char *name)
 {
+    int error = errno;
     const char *reason = strerror(error);
     struct stat status;
 
@@ -102,6 +103,7 @@ static void explain_start(const char *name, int error)
             reason = "the interpreter or loader that it needs was not found";
     }
     complain("%s: %s", *name == '\0' ? "''" : name, reason);
+    return error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
 }
 
 int run_command(const struct request *request)
@@ -111,23 +113,17 @@ int run_command(const struct request *request)
     bool off = wanted->values[KEEPALIVE_SWITCH] == 0;
     int values[KEEPALIVE_OPTIONS];
     struct library library;
-    int error;
 
     library_find(&library);
     if (!off && library.fault != NULL) {
         complain("%s: %s", library.path, library.fault);
         return STATUS_FAILED;
     }
-    if ((!off && !preload_library(&library)) ||
-        !export_values(wanted, values)) {
-        complain("%s", strerror(errno));
-        return STATUS_FAILED;
-    }
+    if ((!off && !preload_library(&library)) || !export_values(wanted, values))
+        err(STATUS_FAILED, NULL);
     if (request->given['q'] == NULL && check_reach(command, &library, wanted) &&
         !off)
         hint_at_new_sockets(values);
     execvp(command[0], command);
-    error = errno;
-    explain_start(command[0], error);
-    return error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
+    return explain_start(command[0]);
 }

@@ -29,11 +29,6 @@
 
 enum { LINES = 6, WORDS = 64, LONG_OPTIONS = 20, OPERAND = 1 };
 
-/* What two of them do */
-static const char server[] =
-    "has a server that runs already start programs, with the server's "
-    "environment";
-
 /* Commands that run another, or have a different program run it. */
 static const struct launcher {
     const char *names; /* with a blank before and behind each */
@@ -96,10 +91,11 @@ static const struct launcher {
      .deed = "starts programs in a sandbox that does not have the library",
      .instead = "set their sockets with 'keepalive -p NAME', or see "
                 "'keepalive --cgroup'"},
-    {" tmux ", "c:\0f:\0L:\0S:\0T:\0", .window = "TMUX", .deed = server,
+    {" tmux ", "c:\0f:\0L:\0S:\0T:\0", .window = "TMUX",
+     .deed = "lets a server that runs already start programs",
      .instead = "run keepalive in its window, or see libkeepalive(7)"},
     {" screen ", "c:\0e:\0h:\0p:\0s:\0S:\0t:\0T:\0m.\0r!\0R!\0x!\0X!\0",
-     .window = "STY", .deed = server,
+     .window = "STY", .deed = "lets a server that runs already start programs",
      .instead = "run keepalive in its window, or see libkeepalive(7)"},
 };
 
@@ -440,22 +436,17 @@ static bool pass_launcher(struct walk *walk, const struct launcher *launcher)
     return false;
 }
 
-/* Is one of the words the command that this is? It looks for itself. */
-static bool runs_keepalive(char *const *words)
-{
-    while (*words != NULL && !is_named(*words, "keepalive"))
-        words++;
-    return *words != NULL;
-}
-
 bool check_reach(char *const command[], const struct library *library,
                  const struct wanted *wanted)
 {
     static struct walk walk; /* 14 KB, cleared by the loader */
     const char *reason = NULL;
 
+    for (char *const *word = command; *word != NULL; word++)
+        if (is_named(*word, "keepalive"))
+            return true; /* it will look for itself */
     walk.library = library;
-    walk.command = runs_keepalive(command + 1) ? NULL : command;
+    walk.command = command;
     walk.off = wanted->values[KEEPALIVE_SWITCH] == 0;
     walk.values = wanted->force;
     walk.preloaded = is_preloaded(library);
