@@ -166,8 +166,12 @@ in_namespace() {
     # shellcheck disable=SC2086
     can_unshare $flags || skip "$why"
     rm -rf "$tmp"
+    # `unshare -f` of util-linux 2.36 leaves these ignored in what it starts, and
+    # a shell cannot undo that.
+    signals='env --default-signal=INT,TERM'
+    $signals true 2>/dev/null || signals=
     # shellcheck disable=SC2086
-    IN_NAMESPACE=$mounts exec unshare $flags sh "$0"
+    IN_NAMESPACE=$mounts exec unshare $flags $signals sh "$0"
 }
 
 # Puts a private copy over /etc, so that /etc/ld.so.preload can be written. Only
