@@ -184,8 +184,13 @@ cmp "$tmp/large" "$file" || fail 'a large file'
 printf '\0\n' >"$file"
 refused 'a NUL' 'has a NUL byte in it'
 rm "$file"
-expect 'a build tree' "keepalive: $LIBKEEPALIVE is not installed, it is in a \
+expect 'a build tree' "keepalive: $LIBKEEPALIVE: not installed, but in a \
 build tree" "$("$COMMAND" --global on 2>&1)"
+
+expect 'a root that cannot become another user' 'status 0' "$(setpriv \
+    --bounding-set=-setuid,-setgid "$keepalive" --global on >"$tmp/log" 2>&1
+    echo "status $?")"
+rm -f "$file"
 
 # What would stop the library
 for mode in 600 604 664 646 1666; do

@@ -34,32 +34,24 @@ size_t next_word(const char **word)
     return strcspn(*word, SEPARATORS "#");
 }
 
-const char *find_word(const struct file *file, const struct library *library,
-                      word_test *test, size_t *length)
-{
-    const char *word = file->text;
-
-    while ((*length = next_word(&word)) > 0 && !test(library, word, *length))
-        word += *length;
-    return *length > 0 ? word : NULL;
-}
-
-bool has_entry(const struct file *file, const struct library *library)
+const char *find_word(const char *text, const struct library *library,
+                      word_test *test)
 {
     size_t length;
 
-    return find_word(file, library, library_is, &length) != NULL;
+    while ((length = next_word(&text)) > 0 && !test(library, text, length))
+        text += length;
+    return length > 0 ? text : NULL;
 }
 
 bool is_preloaded(const struct library *library)
 {
     struct file file = {.text = NULL};
-    size_t length;
     bool is;
 
     read_file(&file);
-    is = has_entry(&file, library) ||
-         find_word(&file, library, library_is_other, &length) != NULL;
+    is = find_word(file.text, library, library_is) != NULL ||
+         find_word(file.text, library, library_is_other) != NULL;
     free(file.text);
     return is;
 }
@@ -89,17 +81,16 @@ static void remove_word(const char *text, char *word, size_t length)
 
 char *remove_entries(const char *text, const struct library *library)
 {
-    struct file left = {.text = strdup(text)};
+    char *left = strdup(text);
     const char *word;
-    size_t length;
 
-    if (left.text == NULL)
+    if (left == NULL)
         err(STATUS_FAILED, NULL);
-    while ((word = find_word(&left, library, library_is, &length)) != NULL)
-        remove_word(left.text, left.text + (word - left.text), length);
-    if (left.text[strspn(left.text, SEPARATORS)] != '\0')
-        return left.text;
-    free(left.text);
+    while ((word = find_word(left, library, library_is)) != NULL)
+        remove_word(left, left + (word - left), next_word(&word));
+    if (left[strspn(left, SEPARATORS)] != '\0')
+        return left;
+    free(left);
     return NULL;
 }
 
@@ -138,18 +129,13 @@ const char *read_file(struct file *file)
 bool is_unchanged(const struct file *file)
 {
     struct file now = {.text = NULL};
-    const struct stat *one = &file->status;
-    const struct stat *other = &now.status;
     bool same;
 
     read_file(&now);
-    if (file->text == NULL || now.text == NULL)
-        same = file->text == now.text;
-    else
-        same = one->st_ino == other->st_ino && one->st_dev == other->st_dev &&
-               one->st_mtim.tv_sec == other->st_mtim.tv_sec &&
-               one->st_mtim.tv_nsec == other->st_mtim.tv_nsec &&
-               strcmp(file->text, now.text) == 0;
+    same = file->text == NULL || now.text == NULL
+               ? file->text == now.text
+               : file->status.st_ino == now.status.st_ino &&
+                     strcmp(file->text, now.text) == 0;
     free(now.text);
     return same;
 }

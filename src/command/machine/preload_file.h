@@ -15,23 +15,21 @@
 #define NEW_FILE "/etc/.ld.so.preload.keepalive.new"
 
 struct file {
-    char *text;         /* NULL: it is not there, or cannot be read */
+    char *text;         /* NULL: there is none, or it cannot be read */
     struct stat status; /* of a new file where it is not there */
 };
 
 /*
- * Moves on to the next word of a text, as the loader takes it apart, where a
- * word begins or ends. Returns its length, 0 at the end.
+ * Moves on from between two words of a text, as the loader takes it apart, to
+ * the next. Returns its length, 0 at the end or without a text.
  */
 size_t next_word(const char **word);
 
-/* The first word that passes the test, and its length; NULL if none does. */
+/* The first word of a text that passes the test; NULL if none does. */
 typedef bool word_test(const struct library *library, const char *word,
                        size_t length);
-const char *find_word(const struct file *file, const struct library *library,
-                      word_test *test, size_t *length);
-
-bool has_entry(const struct file *file, const struct library *library);
+const char *find_word(const char *text, const struct library *library,
+                      word_test *test);
 
 /*
  * Does /etc/ld.so.preload name this library, or another file of its name? Then

@@ -9,16 +9,18 @@
 
 #include "exit_status.h"
 #include "lock.h"
-#include "machine/check.h"
+#include "machine/trial.h"
 #include "proc.h"
 #include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* Only root can open it. */
@@ -30,6 +32,169 @@ enum {
     MACHINE_DOUBT = 2, /* not well, or not known; off: likewise */
 };
 
+static bool is_entered(const struct machine *machine)
+{
+    return find_word(machine->file.text, &machine->library, library_is) != NULL;
+}
+
+static const char *check_file(const struct machine *machine)
+{
+    const struct library *library = &machine->library;
+    const char *fault = library->fault;
+    struct statvfs mount;
+
+    if (fault == NULL && !library->installed && !is_entered(machine))
+        fault = "not installed, but in a build tree";
+    if (fault == NULL && statvfs(library->path, &mount) == 0 &&
+        (mount.f_flag & ST_NOEXEC) != 0)
+        fault = "on a file system mounted noexec";
+    return fault == NULL ? NULL : sentence("%s: %s", library->path, fault);
+}
+
+/* Programs of users who cannot read the list start without the library. */
+static const char *check_owners(const struct machine *machine)
+{
+    const char *const paths[] = {machine->library.path, machine->library.twin,
+                                 machine->file.text != NULL ? PRELOAD_FILE
+                                                            : ""};
+    const char *fault = NULL;
+
+    for (int i = 0; i < 3 && fault == NULL; i++)
+        if (paths[i][0] != '\0')
+            fault = check_path(paths[i]);
+    return fault;
+}
+
+/*
+ * Another copy of the library, or an entry that cannot be loaded: then every
+ * program prints a line. glibc's loader: "ERROR: ld.so: object 'PATH' from
+ * /etc/ld.so.preload cannot be preloaded (REASON): ignored."
+ */
+static const char *check_others(const struct machine *machine)
+{
+    const struct library *library = &machine->library;
+    const char *object = machine->probe.said;
+    const char *other =
+        find_word(machine->file.text, library, library_is_other);
+
+    if (other != NULL)
+        return sentence("%s names another copy of the library: %.*s",
+                        PRELOAD_FILE, (int)next_word(&other), other);
+    while ((object = strstr(object, " object '")) != NULL) {
+        object += strlen(" object '");
+        if (!library_is(library, object, strcspn(object, "'")))
+            return sentence("another entry is broken: '%.*s",
+                            (int)strcspn(object, "\n"), object);
+    }
+    return NULL;
+}
+
+/* Does a file have a line, not a comment of a shell or of systemd, with both
+ * texts in it? */
+static bool has_line(const char *path, const char *text, const char *other)
+{
+    FILE *file = fopen(path, "re");
+    char line[PATH_MAX];
+    bool found = false;
+
+    while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
+        found = strchr("#;", line[0]) == NULL && strstr(line, text) != NULL &&
+                strstr(line, other) != NULL;
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+#define PROFILES "/sys/kernel/security/apparmor/profiles"
+
+/* The profiles' abstractions/base admits libraries below these. */
+static const char *check_apparmor(const struct machine *machine)
+{
+    const char *path = machine->library.path;
+
+    if (strncmp(path, "/usr/lib", 8) == 0 || strncmp(path, "/lib", 4) == 0 ||
+        !has_line(PROFILES, "(enforce)", ""))
+        return NULL;
+    return sentence("%s is out of reach for the programs that AppArmor "
+                    "confines; install it below /usr/lib",
+                    path);
+}
+
+static const char *check_narrow(const struct machine *machine)
+{
+    if (machine->narrow.path == NULL || machine->library.twin[0] != '\0')
+        return NULL;
+    return sentence("%s is a 32-bit program, and there is no library for it",
+                    machine->narrow.arguments[2]);
+}
+
+/* Its seccomp filter kills it at setsockopt(SO_KEEPALIVE) if it uses NTS. */
+static const char *note_chronyd(const struct machine *machine)
+{
+    static const char *const places[] = {
+        "/etc/systemd/system/chrony*.service",
+        "/etc/systemd/system/chrony*.service.d/*.conf",
+        "/usr/local/lib/systemd/system/chrony*.service.d/*.conf",
+        "/usr/lib/systemd/system/chrony*.service.d/*.conf",
+        "/lib/systemd/system/chrony*.service.d/*.conf",
+        "/etc/default/chrony*",
+        "/etc/sysconfig/chrony*",
+    };
+    char path[PATH_MAX];
+    glob_t files = {0};
+    bool exempt = !find_installed("chronyd", false, path);
+
+    (void)machine;
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+        glob(places[i], i > 0 ? GLOB_APPEND : 0, NULL, &files);
+    for (size_t i = 0; i < files.gl_pathc && !exempt; i++)
+        exempt = has_line(files.gl_pathv[i], "KEEPALIVE=off", "");
+    globfree(&files);
+    if (exempt)
+        return NULL;
+    return sentence("%s is killed by its own seccomp filter when it uses NTS, "
+                    "unless its unit has Environment=KEEPALIVE=off",
+                    path);
+}
+
+/* The profile of snap-confine lists the libraries that it may load. */
+static const char *note_snaps(const struct machine *machine)
+{
+    (void)machine;
+    return has_line(PROFILES, "(enforce)", "snap-confine")
+               ? "AppArmor keeps snap-confine from the library: snaps run "
+                 "without it, and each prints that it cannot be preloaded"
+               : NULL;
+}
+
+static const char *check_start(const struct machine *machine)
+{
+    return start_programs(machine,
+                          is_entered(machine) ? NULL : machine->library.entry);
+}
+
+/*
+ * What would stop the library from serving the whole machine. Each finds
+ * nothing, and returns NULL, or a sentence. The last one starts programs: as
+ * the machine is where the file has the entry, else with LD_PRELOAD.
+ */
+static const struct check {
+    const char *name;
+    const char *(*find)(const struct machine *machine);
+    bool note; /* good to know; nothing is refused for it */
+} checks[] = {
+    {"file", check_file, false},
+    {"owner and mode", check_owners, false},
+    {"other entries", check_others, false},
+    {"AppArmor", check_apparmor, false},
+    {"32-bit programs", check_narrow, false},
+    {"chronyd", note_chronyd, true},
+    {"snaps", note_snaps, true},
+    {"programs start with it", check_start, false},
+};
+
+enum { CHECKS = sizeof(checks) / sizeof(*checks) };
+
 /* May programs of root read what this user cannot? */
 static bool is_hidden(const char *path)
 {
@@ -39,33 +204,23 @@ static bool is_hidden(const char *path)
 enum state { OFF, ON, UNKNOWN };
 
 /*
- * Does a program that is started now have keepalive? That decides, not what the
- * file says. Where the two differ, *reason tells what it has.
+ * Starts a program: whether it has keepalive decides, not what the file says.
+ * Stores why that is not known, or not the entry's doing; else NULL.
  */
-static enum state judge(struct machine *machine, bool named,
-                        const char **reason)
+static enum state judge(struct machine *machine, const char **reason)
 {
     const struct answer *answer = &machine->probe.answer;
+    bool named = is_entered(machine);
 
-    *reason = NULL;
-    if (!run_probe(&machine->probe)) {
-        *reason = NO_ANSWER;
-        return UNKNOWN;
-    }
-    if (answer->kept_alive) {
-        if (!named || !answer->library)
-            *reason = sentence("%s, which is not the entry's", answer->loaded);
+    *reason = run_probe(&machine->probe);
+    if (*reason == NULL && answer->kept_alive && !named)
+        *reason = sentence("%s, which is not the entry's", answer->loaded);
+    if (answer->kept_alive)
         return ON;
-    }
-    if (is_hidden(PRELOAD_FILE) ||
-        (named && is_hidden(machine->library.path))) {
+    if (is_hidden(PRELOAD_FILE) || (named && is_hidden(machine->library.path)))
         *reason = "no keepalive, but this user cannot read what programs of "
                   "root can";
-        return UNKNOWN;
-    }
-    if (named)
-        *reason = "no keepalive, though the file names the library";
-    return OFF;
+    return *reason == NULL ? OFF : UNKNOWN;
 }
 
 static void print_head(const struct machine *machine, const char *fault,
@@ -103,8 +258,7 @@ static void print_head(const struct machine *machine, const char *fault,
     if (json)
         printf("],\n \"checks\": [");
     else
-        say("%s%s", library->path,
-            library->installed ? "" : " (not installed: a build tree)");
+        say("%s", library->path);
 }
 
 /* Prints one finding. A note is neither good nor bad. */
@@ -112,20 +266,18 @@ static void print_finding(const char *name, const char *reason, bool note,
                           bool json)
 {
     static const char *comma = "";
-    bool passes = reason == NULL || note;
+    const char *mark = reason == NULL ? "ok" : note ? "--" : "NO";
+    const char *colon = reason == NULL ? "" : ": ";
 
+    if (reason == NULL)
+        reason = "";
     if (!json) {
-        say("  %-4s%s%s%s",
-            !passes          ? "NO"
-            : reason == NULL ? "ok"
-                             : "--",
-            name, reason != NULL ? ": " : "", reason != NULL ? reason : "");
+        say("  %-4s%s%s%s", mark, name, colon, reason);
         return;
     }
     printf("%s\n  {\"name\": \"%s\", \"passes\": %s, \"reason\": ", comma, name,
-           passes ? "true" : "false");
-    print_json_text(reason != NULL ? reason : "",
-                    reason != NULL ? strlen(reason) : 0);
+           strcmp(mark, "NO") != 0 ? "true" : "false");
+    print_json_text(reason, strlen(reason));
     putchar('}');
     comma = ",";
 }
@@ -134,30 +286,30 @@ static int show_status(struct machine *machine, bool json)
 {
     static const char *const words[] = {"off", "on", "perhaps on"};
     static const char *const values[] = {"false", "true", "null"};
+    int attempts = ATTEMPTS;
     const char *fault;
     const char *reason;
     enum state state;
-    bool named;
     bool well;
-    int attempts = ATTEMPTS;
     int status;
 
     /* Again if another run has switched it on or off meanwhile. */
     do {
         fault = read_file(&machine->file);
-        named = has_entry(&machine->file, &machine->library);
-        state = judge(machine, named, &reason);
+        state = judge(machine, &reason);
     } while (!is_unchanged(&machine->file) && --attempts > 0);
-    well = fault == NULL && reason == NULL && state == ON;
+    well = state == ON && fault == NULL && reason == NULL;
     print_head(machine, fault, json);
     if (reason != NULL)
         print_finding("what a program has", reason, false, json);
-    for (int i = 0; i < check_count; i++) {
+    for (int i = 0; i < CHECKS; i++) {
         reason = checks[i].find(machine);
         print_finding(checks[i].name, reason, checks[i].note, json);
         well = well && (reason == NULL || checks[i].note);
     }
-    status = well ? 0 : state == OFF && !named ? MACHINE_OFF : MACHINE_DOUBT;
+    status = state == OFF && !is_entered(machine) ? MACHINE_OFF : MACHINE_DOUBT;
+    if (well)
+        status = 0;
     if (json)
         printf("],\n \"on\": %s, \"well\": %s}\n", values[state],
                well ? "true" : "false");
@@ -167,26 +319,16 @@ static int show_status(struct machine *machine, bool json)
     return status;
 }
 
-/* Does nothing stand against it? Says so if it does. */
-static bool may_switch_on(struct machine *machine, bool already)
+/* The first reason not to switch it on; NULL if there is none. */
+static const char *find_reason(struct machine *machine)
 {
-    run_probe(&machine->probe);
-    if (!already && !machine->library.installed) {
-        complain("%s is not installed, it is in a build tree",
-                 machine->library.path);
-        return false;
-    }
-    for (int i = 0; i < check_count; i++) {
-        const char *reason = checks[i].note ? NULL : checks[i].find(machine);
+    const char *reason = NULL;
 
-        if (reason == NULL)
-            continue;
-        complain("%s%s",
-                 already ? PRELOAD_FILE " has the library already, but " : "",
-                 reason);
-        return false;
-    }
-    return true;
+    run_probe(&machine->probe);
+    for (int i = 0; i < CHECKS && reason == NULL; i++)
+        if (!checks[i].note)
+            reason = checks[i].find(machine);
+    return reason;
 }
 
 /* Edits the file, again if others have changed it meanwhile. */
@@ -198,14 +340,14 @@ static enum outcome edit_file(struct machine *machine, bool on,
 
     for (int i = 0; i < ATTEMPTS; i++) {
         const char *reason = read_file(file);
-        bool named = has_entry(file, library);
+        bool named = is_entered(machine);
         enum outcome outcome;
 
-        if (reason != NULL) {
+        if (reason != NULL)
             complain("%s %s", PRELOAD_FILE, reason);
-            return FAILED;
-        }
-        if (on && !may_switch_on(machine, named))
+        else if (on && (reason = find_reason(machine)) != NULL)
+            complain("%s", reason);
+        if (reason != NULL)
             return FAILED;
         if (named == on)
             return ALREADY;
@@ -251,12 +393,14 @@ static int switch_off(struct machine *machine, bool quiet)
     enum outcome outcome = edit_file(machine, false, &edited);
     const char *what = outcome == ALREADY ? "there is no entry for this library"
                                           : "the entry is removed";
+    const char *reason;
 
     if (outcome == FAILED)
         return STATUS_FAILED;
     /* What a program has decides, not what the file says. */
-    if (!run_probe(&machine->probe))
-        complain("%s, but whether it is off is unknown: " NO_ANSWER, what);
+    reason = run_probe(&machine->probe);
+    if (reason != NULL)
+        complain("%s, but whether it is off is unknown: %s", what, reason);
     else if (machine->probe.answer.loaded[0] != '\0')
         complain("%s, but a program that is started now still has %s: remove "
                  "what names that from %s",
@@ -283,7 +427,7 @@ static int switch_on(struct machine *machine, bool quiet)
         return STATUS_FAILED;
     if (quiet)
         return 0;
-    for (int i = 0; i < check_count; i++)
+    for (int i = 0; i < CHECKS; i++)
         if (checks[i].note && (note = checks[i].find(machine)) != NULL)
             complain("%s", note);
     idle = read_below(AT_FDCWD, "/proc/sys/net/ipv4/tcp_keepalive_time");
@@ -295,21 +439,6 @@ static int switch_on(struct machine *machine, bool quiet)
         idle == NULL ? 0 : find_number(idle, ""));
     free(idle);
     return 0;
-}
-
-/*
- * A pipe must not get one of these numbers where the caller has closed it. It
- * stays one that can neither be read nor written.
- */
-static void occupy_standard_descriptors(void)
-{
-    int fd;
-
-    do
-        fd = open("/", O_PATH | O_CLOEXEC);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
 }
 
 /* Switches it on or off, undisturbed. */
@@ -340,17 +469,22 @@ int switch_machine(const struct request *request)
     bool json = request->given['j'] != NULL;
     bool on = strcmp(what, "on") == 0;
     bool status = strcmp(what, "status") == 0;
+    int fd;
 
     if (!on && !status && strcmp(what, "off") != 0)
         complain("--global: '%s' is not on, off or status", what);
-    else if (json && !status)
-        complain("--json cannot be used with --global %s", what);
-    else if (quiet && status)
-        complain("--quiet cannot be used with --global status");
+    else if (status ? quiet : json)
+        complain("%s cannot be used with --global %s",
+                 status ? "--quiet" : "--json", what);
     else if (!status && geteuid() != 0)
         complain("--global on and off need root");
     else {
-        occupy_standard_descriptors();
+        /* A pipe must not get the number of a standard descriptor that is
+         * closed: it stays one that can neither be read nor written. */
+        do
+            fd = open("/", O_PATH | O_CLOEXEC);
+        while (fd >= 0 && fd <= STDERR_FILENO);
+        close(fd);
         /* A library that is gone, or broken, can be switched off as well. */
         library_find(&machine.library);
         if (on || status)

@@ -14,6 +14,7 @@
 #include "elf.h"
 #include "exit_status.h"
 
+#include <endian.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +23,14 @@
 #include <link.h>
 #include <netinet/in.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* The descriptor on which the probe answers */
@@ -52,6 +55,86 @@ const char *sentence(const char *format, ...)
     return text;
 }
 
+/*
+ * Does an access control list deny a user or a group what others may do? See
+ * acl(5); the layout is that of <linux/posix_acl_xattr.h>, which musl's
+ * compilers do not find: the version, then four words an entry, the tag, the
+ * permissions and an ID. The mask is the group's part of the mode.
+ */
+static bool is_denied_by_acl(const char *path, unsigned needed)
+{
+    enum { USER = 0x02, GROUP_OBJ = 0x04, GROUP = 0x08 };
+    static uint16_t list[32768]; /* XATTR_SIZE_MAX bytes */
+    ssize_t size =
+        getxattr(path, "system.posix_acl_access", list, sizeof(list));
+
+    for (ssize_t i = 2; i < size / 2; i += 4)
+        if ((le16toh(list[i]) & (USER | GROUP_OBJ | GROUP)) != 0 &&
+            (le16toh(list[i + 1]) & needed) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * What is wrong with one file or directory of a path, or NULL: only root may
+ * change it, and everybody may read it, or search the directory. The mode of a
+ * link says nothing.
+ */
+static const char *find_path_fault(const char *name, const struct stat *status)
+{
+    bool directory = S_ISDIR(status->st_mode);
+    mode_t needed = directory ? S_IXOTH : S_IROTH;
+
+    if (status->st_uid != 0)
+        return "does not belong to root";
+    if (S_ISLNK(status->st_mode))
+        return NULL;
+    /* In a sticky directory only the owner may rename and remove. */
+    if ((status->st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
+        !(directory && (status->st_mode & S_ISVTX) != 0))
+        return "can be written by users other than root";
+    /* Whoever belongs to the group has its permissions, not those of others. */
+    if ((status->st_mode & status->st_mode >> 3 & needed) == 0 ||
+        is_denied_by_acl(name, needed))
+        return "is not accessible to all users, see getfacl(1)";
+    return NULL;
+}
+
+const char *check_path(const char *name)
+{
+    char path[PATH_MAX];
+    char target[PATH_MAX];
+    char next[2 * PATH_MAX];
+    struct stat status;
+    char *slash;
+
+    /* Not so where links lead in a circle. */
+    if (stat(name, &status) < 0)
+        return sentence("%s: %s", name, strerror(errno));
+    snprintf(path, sizeof(path), "%s", name);
+    do {
+        const char *here = path[0] != '\0' ? path : "/";
+        const char *fault = lstat(here, &status) < 0
+                                ? strerror(errno)
+                                : find_path_fault(here, &status);
+        ssize_t length = readlink(here, target, sizeof(target) - 1);
+
+        if (fault != NULL)
+            return sentence("%s %s", here, fault);
+        slash = strrchr(path, '/');
+        if (slash != NULL)
+            *slash = '\0';
+        if (length > 0) {
+            target[length] = '\0';
+            snprintf(next, sizeof(next), "%s/%s", path, target);
+            fault = check_path(target[0] == '/' ? target : next);
+            if (fault != NULL)
+                return fault;
+        }
+    } while (slash != NULL);
+    return NULL;
+}
+
 bool find_installed(const char *name, bool set_user_id, char path[PATH_MAX])
 {
     for (int i = 0; i < DIRECTORIES; i++) {
@@ -67,20 +150,16 @@ bool find_installed(const char *name, bool set_user_id, char path[PATH_MAX])
 
 /*
  * Becomes another user, nobody, so that a set-user-ID program gains rights, and
- * what only root may read cannot be read. In a namespace that lacks that user
+ * what only root may read cannot be read. Where root cannot become another,
  * there is nobody to try this for.
  */
 static void become_nobody(void)
 {
     enum { NOBODY = 65534 };
 
-    if (setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
-        setresuid(NOBODY, NOBODY, NOBODY) == 0)
-        return;
-    if (errno == EINVAL)
+    if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+        setresuid(NOBODY, NOBODY, NOBODY) < 0)
         _exit(0);
-    dprintf(STDERR_FILENO, "cannot become another user: %s\n", strerror(errno));
-    _exit(STATUS_FAILED);
 }
 
 /* Becomes the program, with standard error on the pipe. */
@@ -138,101 +217,91 @@ static const char *describe_end(const struct program *program)
                     (int)strcspn(program->said, "\n"), program->said);
 }
 
-/*
- * Does it fail without the library, too? Some do not know their arguments, or
- * cannot be run here. If the whole machine has the library already, that is a
- * program that says what is wrong, and names neither the loader nor the
- * library.
- */
-static bool fails_anyway(const struct program *program)
+static bool ends_well(const struct program *program)
 {
-    struct program without = *program;
-
-    if (program->preload == NULL)
-        return WIFEXITED(program->status) &&
-               WEXITSTATUS(program->status) != STATUS_NOT_FOUND &&
-               program->said[0] != '\0' &&
-               strstr(program->said, "ld.so") == NULL &&
-               strstr(program->said, "libkeepalive") == NULL;
-    without.preload = NULL;
-    run_program(&without);
-    return without.status != 0 || without.said[0] != '\0';
+    return program->status == 0 && program->said[0] == '\0';
 }
 
-/* NULL, or a sentence if it does not end well or prints on standard error, and
- * not so without the library. */
+/*
+ * NULL, or a sentence if it does not end well with the library, but without it:
+ * some do not know their arguments, or cannot be run here. If the whole machine
+ * has the library already, that is a program that says what is wrong, and names
+ * neither the loader nor the library.
+ */
 static const char *try_program(struct program *program)
 {
+    struct program without = *program;
+    bool excused;
+
     run_program(program);
-    return (program->status == 0 && program->said[0] == '\0') ||
-                   fails_anyway(program)
-               ? NULL
-               : describe_end(program);
-}
-
-/* Finds a program that asks for this loader. */
-static const char *find_program_of(const char *loader)
-{
-    char pattern[PATH_MAX];
-    struct elf its;
-    glob_t files = {0};
-    const char *found = NULL;
-
-    for (int i = 0; i < DIRECTORIES; i++) {
-        snprintf(pattern, sizeof(pattern), "%s/*", directories[i]);
-        glob(pattern, i > 0 ? GLOB_APPEND : 0, NULL, &files);
+    if (ends_well(program))
+        return NULL;
+    if (program->preload != NULL) {
+        without.preload = NULL;
+        run_program(&without);
+        excused = !ends_well(&without);
+    } else {
+        excused = WIFEXITED(program->status) &&
+                  WEXITSTATUS(program->status) != STATUS_NOT_FOUND &&
+                  program->said[0] != '\0' &&
+                  strstr(program->said, "ld.so") == NULL &&
+                  strstr(program->said, "libkeepalive") == NULL;
     }
-    for (size_t i = 0; i < files.gl_pathc && found == NULL; i++)
-        if (read_elf(files.gl_pathv[i], &its) != 0 &&
-            strcmp(its.loader, loader) == 0)
-            found = strdup(files.gl_pathv[i]);
-    globfree(&files);
-    return found;
+    return excused ? NULL : describe_end(program);
 }
 
 void find_narrow(struct machine *machine)
 {
-    static const char *const loaders[] = {
-        "/lib/ld-linux.so.2", "/lib/ld-linux-armhf.so.3", "/lib/ld-linux.so.3"};
+    static const char i386[] = "/lib/ld-linux.so.2";
+    const char *loader =
+        access(i386, X_OK) == 0 ? i386 : "/lib/ld-linux-armhf.so.3";
+    struct program help = {.path = loader, .arguments = {"ld.so", "--help"}};
+    unsigned kind = read_elf(loader, NULL);
+    glob_t files = {0};
+    char pattern[64];
+    struct elf elf;
 
     /* Most machines have no such loader: no need to look through all. */
-    for (size_t i = 0; i < sizeof(loaders) / sizeof(*loaders); i++) {
-        struct program help = {.path = loaders[i],
-                               .arguments = {"ld.so", "--help"}};
-        unsigned kind = read_elf(loaders[i], NULL);
-
-        if (kind == 0 || kind == machine->library.kind ||
-            machine->narrow != NULL)
-            continue;
-        /* Some kernels cannot run them. */
-        run_program(&help);
-        if (WIFEXITED(help.status) &&
-            WEXITSTATUS(help.status) == STATUS_CANNOT_RUN)
-            continue;
-        machine->narrow_loader = loaders[i];
-        machine->narrow = find_program_of(loaders[i]);
+    if (kind == 0 || kind == machine->library.kind)
+        return;
+    /* Some kernels cannot run it. */
+    run_program(&help);
+    if (WIFEXITED(help.status) && WEXITSTATUS(help.status) == STATUS_CANNOT_RUN)
+        return;
+    for (int i = 0; i < DIRECTORIES; i++) {
+        snprintf(pattern, sizeof(pattern), "%s/*", directories[i]);
+        glob(pattern, i > 0 ? GLOB_APPEND : 0, NULL, &files);
     }
+    for (size_t i = 0; i < files.gl_pathc && machine->narrow.path == NULL; i++)
+        if (read_elf(files.gl_pathv[i], &elf) != 0 &&
+            strcmp(elf.loader, loader) == 0)
+            machine->narrow = (struct program){
+                .path = loader,
+                .arguments = {loader, "--list", strdup(files.gl_pathv[i])}};
+    globfree(&files);
 }
 
-bool run_probe(struct program *probe)
+const char *run_probe(struct program *probe)
 {
-    struct answer *answer = &probe->answer;
+    struct answer answer;
     int ends[2];
-    bool answered;
 
+    probe->answer = (struct answer){.kept_alive = false};
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return "no program can be started";
     probe->path = "/proc/self/exe";
     probe->arguments[0] = TRIAL_PROBE;
-    probe->status = -1;
-    probe->said[0] = '\0';
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-        return false;
     probe->pipe = ends[1];
     run_program(probe);
-    answered = read(ends[0], answer, sizeof(*answer)) == sizeof(*answer) &&
-               memcmp(answer->mark, TRIAL_PROBE, sizeof(TRIAL_PROBE)) == 0;
+    if (read(ends[0], &answer, sizeof(answer)) == sizeof(answer) &&
+        memcmp(answer.mark, TRIAL_PROBE, sizeof(TRIAL_PROBE)) == 0)
+        probe->answer = answer;
     close(ends[0]);
     close(ends[1]);
-    return answered;
+    return probe->answer.mark[0] != '\0'
+               ? NULL
+               : "no program can be started or make a socket, or a library "
+                 "keeps it from answering";
 }
 
 static const char *try_probe(const struct library *library, const char *preload,
@@ -242,9 +311,9 @@ static const char *try_probe(const struct library *library, const char *preload,
     struct program probe = {.preload = preload, .nobody = nobody};
     const struct answer *answer = &probe.answer;
 
-    if (!run_probe(&probe)) {
+    if (run_probe(&probe) != NULL) {
         if (probe.status == 0 && nobody)
-            return NULL; /* there is no such user */
+            return NULL; /* see become_nobody() */
         if (WIFEXITED(probe.status) && WEXITSTATUS(probe.status) <= 1)
             return "a library that is loaded closes the pipe on which a "
                    "program would answer";
@@ -274,6 +343,7 @@ const char *start_programs(const struct machine *machine, const char *preload)
     };
     enum { TRIED = sizeof(tried) / sizeof(*tried) };
     int users = geteuid() == 0 ? 2 : 1;
+    struct program narrow = machine->narrow;
     const char *reason = NULL;
     char path[PATH_MAX];
 
@@ -288,28 +358,20 @@ const char *start_programs(const struct machine *machine, const char *preload)
             reason = try_program(&program);
     }
     /* By the loader alone: nobody knows what the program would do. */
-    if (reason == NULL && machine->narrow != NULL)
-        reason = try_program(&(struct program){
-            .path = machine->narrow_loader,
-            .arguments = {machine->narrow_loader, "--list", machine->narrow},
-            .preload = preload});
+    narrow.preload = preload;
+    if (reason == NULL && narrow.path != NULL)
+        reason = try_program(&narrow);
     for (int i = 0; reason == NULL && i < users; i++)
         reason = try_probe(&machine->library, preload, i);
     return reason;
 }
 
-/* What the probe knows of itself */
-struct self {
-    struct library library;
-    struct answer answer;
-};
-
 /* Notes an object that is loaded here, if it is the library or another of that
  * name, which a version may follow. */
 static int note_loaded(struct dl_phdr_info *object, size_t size, void *data)
 {
-    struct self *self = data;
-    struct answer *answer = &self->answer;
+    struct machine *self = data;
+    struct answer *answer = &self->probe.answer;
     const char *path = object->dlpi_name;
     bool is = library_is(&self->library, path, strlen(path));
     const char *rest = strstr(path, "/libkeepalive.so");
@@ -329,8 +391,8 @@ static int note_loaded(struct dl_phdr_info *object, size_t size, void *data)
 
 int be_probe(void)
 {
-    static struct self self = {.answer.mark = TRIAL_PROBE};
-    struct answer *answer = &self.answer;
+    static struct machine self = {.probe.answer.mark = TRIAL_PROBE};
+    struct answer *answer = &self.probe.answer;
     int value = 0;
     socklen_t size = sizeof(value);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -340,9 +402,8 @@ int be_probe(void)
         warn("socket");
         return STATUS_FAILED;
     }
-    answer->kept_alive =
-        getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &size) == 0 &&
-        value == 1;
+    getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &size);
+    answer->kept_alive = value == 1;
     close(fd); /* which has the number of the pipe if that was closed */
     library_find(&self.library);
     dl_iterate_phdr(note_loaded, &self);

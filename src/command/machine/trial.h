@@ -32,11 +32,10 @@ struct program {
 
 struct machine {
     struct library library;
-    struct file file;          /* as it was read */
-    struct program probe;      /* as it was started then */
-    const char *narrow;        /* a dynamic 32-bit program, or NULL; only where
-                                  the library is a 64-bit one */
-    const char *narrow_loader; /* its loader, which the kernel runs */
+    struct file file;      /* as it was read */
+    struct program probe;  /* as it was started then */
+    struct program narrow; /* a 32-bit program in its loader, which lists what
+                              it loads, for a 64-bit library; or no path */
 };
 
 /* Writes a sentence, as printf(3) does, which stays until the next one. */
@@ -45,12 +44,9 @@ const char *sentence(const char *format, ...)
 
 /*
  * Starts a program that looks for the library in itself and at a socket of its
- * own. False if it does not answer, for one of the reasons in NO_ANSWER.
+ * own. NULL, or why it does not answer.
  */
-bool run_probe(struct program *probe);
-#define NO_ANSWER                                                              \
-    "no program can be started or make a socket, or a library keeps it from "  \
-    "answering"
+const char *run_probe(struct program *probe);
 
 /*
  * Starts programs, a set-user-ID one and a 32-bit one among them, and the
@@ -62,6 +58,13 @@ const char *start_programs(const struct machine *machine, const char *preload);
 
 /* What a program of the name TRIAL_PROBE does. Returns its exit status. */
 int be_probe(void);
+
+/*
+ * Checks a path, all directories above it, and in the same way what each link
+ * leads to: whoever owns one link of a chain decides where it ends. NULL, or a
+ * sentence on what users other than root can change, or cannot read.
+ */
+const char *check_path(const char *name);
 
 /* Stores the path of a program of this machine. False if there is none. */
 bool find_installed(const char *name, bool set_user_id, char path[PATH_MAX]);
