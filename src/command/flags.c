@@ -143,68 +143,6 @@ static void make_options(struct option longs[FLAGS + 1], char *shorts)
     *shorts = '\0';
 }
 
-/*
- * Flags may follow the number of a process, but what follows a command is its
- * own. Entries of argv that have been read are reused for operands.
- */
-bool read_flags(struct request *request, int argc, char *argv[])
-{
-    struct option longs[FLAGS + 1];
-    char shorts[3 * FLAGS + 2];
-    int index = NONE; /* of a long flag */
-    int letter;
-
-    make_options(longs, shorts);
-    *request = (struct request){.mode = RUN, .operands = argv + 1};
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        request->wanted.values[i] = NO_VALUE;
-    if (strrchr(argv[0], '/') != NULL)
-        argv[0] = strrchr(argv[0], '/') + 1; /* as getopt names it */
-    while ((letter = getopt_long(argc, argv, shorts, longs, &index)) != -1) {
-        if (!note_flag(request, letter, index == NONE))
-            return false;
-        if (letter == OPERAND && request->mode != SOCKETS)
-            break;
-        index = NONE;
-    }
-    while (optind < argc)
-        request->operands[request->count++] = argv[optind++];
-    request->operands[request->count] = NULL;
-    return true;
-}
-
-void print_help(void)
-{
-    puts("usage: keepalive [FLAG...] COMMAND [ARGUMENT...]\n"
-         "       keepalive [FLAG...] -p PID|NAME... | -a\n"
-         "       keepalive --global on|off|status\n"
-         "       keepalive [FLAG...] --cgroup DIR|self\n"
-         "Runs a command with TCP keepalive, or shows, and with values sets, "
-         "that of the\nsockets of running processes.\n");
-    for (const struct flag *flag = flags; flag < flags + FLAGS; flag++) {
-        const struct keepalive_option *option = keepalive_options;
-        int width =
-            printf("  -%c, --%s%s", flag->letter, flag->name, flag->argument);
-
-        printf("%*s%s\n", 30 - width, "", flag->help);
-        if (flag->argument[0] == '\0' || flag->row == NONE)
-            continue;
-        option += flag->row;
-        printf("%30s%s, %d to %d%s%s\n", "", option->variable, option->least,
-               option->most, option->unit[0] != '\0' ? " " : "", option->unit);
-    }
-    puts("\nA TIME is a number of seconds, optionally followed by s, m or h.\n"
-         "\nExamples:\n"
-         "  keepalive -t 2m ssh host      first probe after 2 idle minutes\n"
-         "  keepalive -a -m -t 120        every connection whose first probe "
-         "comes later\n"
-         "\nExit status: the command's own; 125 if keepalive fails, 126 if the "
-         "command\ncannot be run, 127 if it is not found. With -p and -a: 1 a "
-         "process has ended, 2\none is out of reach, 3 the kernel refused a "
-         "value, "
-         "4 connections lack what\nis asked (-m). See keepalive(1).");
-}
-
 /* Says what a flag needs that was given with nothing that it goes with. */
 static void explain_need(const struct flag *flag)
 {
@@ -260,7 +198,9 @@ static bool check_flag(const struct request *request, const struct flag *flag)
     return false;
 }
 
-bool check_request(const struct request *request)
+/* Can the request be answered? False, with a line, where something is missing,
+ * or has no effect together with the rest. */
+static bool check_request(const struct request *request)
 {
     const char *const *given = request->given;
     bool sockets = request->mode == SOCKETS;
@@ -283,4 +223,67 @@ bool check_request(const struct request *request)
     else
         return true;
     return false;
+}
+
+/*
+ * Flags may follow the number of a process, but what follows a command is its
+ * own. Entries of argv that have been read are reused for operands.
+ */
+bool read_request(struct request *request, int argc, char *argv[])
+{
+    struct option longs[FLAGS + 1];
+    char shorts[3 * FLAGS + 2];
+    int index = NONE; /* of a long flag */
+    int letter;
+
+    make_options(longs, shorts);
+    *request = (struct request){.mode = RUN, .operands = argv + 1};
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        request->wanted.values[i] = NO_VALUE;
+    if (strrchr(argv[0], '/') != NULL)
+        argv[0] = strrchr(argv[0], '/') + 1; /* as getopt names it */
+    while ((letter = getopt_long(argc, argv, shorts, longs, &index)) != -1) {
+        if (!note_flag(request, letter, index == NONE))
+            return false;
+        if (letter == OPERAND && request->mode != SOCKETS)
+            break;
+        index = NONE;
+    }
+    while (optind < argc)
+        request->operands[request->count++] = argv[optind++];
+    request->operands[request->count] = NULL;
+    return request->given['h'] != NULL || request->given['V'] != NULL ||
+           check_request(request);
+}
+
+void print_help(void)
+{
+    puts("usage: keepalive [FLAG...] COMMAND [ARGUMENT...]\n"
+         "       keepalive [FLAG...] -p PID|NAME... | -a\n"
+         "       keepalive --global on|off|status\n"
+         "       keepalive [FLAG...] --cgroup DIR|self\n"
+         "Runs a command with TCP keepalive, or shows, and with values sets, "
+         "that of the\nsockets of running processes.\n");
+    for (const struct flag *flag = flags; flag < flags + FLAGS; flag++) {
+        const struct keepalive_option *option = keepalive_options;
+        int width =
+            printf("  -%c, --%s%s", flag->letter, flag->name, flag->argument);
+
+        printf("%*s%s\n", 30 - width, "", flag->help);
+        if (flag->argument[0] == '\0' || flag->row == NONE)
+            continue;
+        option += flag->row;
+        printf("%30s%s, %d to %d%s%s\n", "", option->variable, option->least,
+               option->most, option->unit[0] != '\0' ? " " : "", option->unit);
+    }
+    puts("\nA TIME is a number of seconds, optionally followed by s, m or h.\n"
+         "\nExamples:\n"
+         "  keepalive -t 2m ssh host      first probe after 2 idle minutes\n"
+         "  keepalive -a -m -t 120        every connection whose first probe "
+         "comes later\n"
+         "\nExit status: the command's own; 125 if keepalive fails, 126 if the "
+         "command\ncannot be run, 127 if it is not found. With -p and -a: 1 a "
+         "process has ended, 2\none is out of reach, 3 the kernel refused a "
+         "value, "
+         "4 connections lack what\nis asked (-m). See keepalive(1).");
 }

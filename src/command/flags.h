@@ -22,14 +22,11 @@ struct request {
     int count;
 };
 
-/* Reads the flags; false, with a line on standard error, at a bad one. */
-bool read_flags(struct request *request, int argc, char *argv[]);
-
 /*
- * Can the request be answered? False, with a line on standard error, where
- * something is missing, or has no effect together with the rest.
+ * Reads the command line. False, with a line on standard error, where something
+ * is bad or missing, or has no effect together with the rest.
  */
-bool check_request(const struct request *request);
+bool read_request(struct request *request, int argc, char *argv[]);
 
 void print_help(void);
 

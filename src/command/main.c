@@ -17,8 +17,9 @@
 #include "machine/trial.h"
 #include "run/launch.h"
 #include "sockets/show.h"
+#include "text.h"
 
-#include <err.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,8 +36,9 @@ static int answer_request(const struct request *request)
 #ifdef KEEPALIVE_CGROUP
         return switch_cgroup(request);
 #else
-        warnx("--cgroup was left out of this build, whose kernel headers are "
-              "older than Linux 5.6 or missing");
+        complain(
+            "--cgroup was left out of this build, whose kernel headers are "
+            "older than Linux 5.6 or missing");
 #endif
     }
     return STATUS_FAILED;
@@ -49,18 +51,16 @@ int main(int argc, char *argv[])
 
     if (argc == 1 && strcmp(argv[0], TRIAL_PROBE) == 0)
         return be_probe();
-    if (argc == 0 || !read_flags(&request, argc, argv))
+    if (argc == 0 || !read_request(&request, argc, argv))
         return STATUS_FAILED;
     if (request.given['h'] != NULL)
         print_help();
     else if (request.given['V'] != NULL)
         puts("keepalive " KEEPALIVE_VERSION);
-    else if (check_request(&request))
-        status = answer_request(&request);
     else
-        return STATUS_FAILED;
+        status = answer_request(&request);
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        warn("standard output");
+        complain("standard output: %s", strerror(errno));
         return STATUS_FAILED;
     }
     return status;

@@ -10,91 +10,54 @@
 #include <string.h>
 
 /*
- * The bytes of the character that begins here, at most `left`, see RFC 3629;
- * 0 if they are not valid UTF-8. Stores its number.
+ * Is there a character of UTF-8, with at most `left` bytes, see RFC 3629?
+ * Stores its size and number, or those of a byte that is none.
  */
-static size_t read_character(const char *text, size_t left, unsigned *number)
+static bool read_character(const char *text, size_t left, size_t *size,
+                           unsigned *number)
 {
     static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned first = (unsigned char)text[0];
-    size_t size = first < 0x80    ? 1
-                  : first >= 0xf0 ? 4
-                  : first >= 0xe0 ? 3
-                  : first >= 0xc0 ? 2
-                                  : 0;
+    unsigned first = (unsigned char)*text;
+    size_t bytes = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    unsigned its = bytes == 1 ? first : first & (0x7f >> bytes);
 
-    if (size == 0 || size > left || first > 0xf4)
-        return 0;
-    *number = size == 1 ? first : first & (0x7f >> size);
-    for (size_t i = 1; i < size; i++) {
-        if (((unsigned char)text[i] & 0xc0) != 0x80)
-            return 0;
-        *number = *number << 6 | ((unsigned char)text[i] & 0x3f);
+    *size = 1;
+    *number = first;
+    for (size_t i = 1; i < bytes; i++) {
+        if (i >= left || ((unsigned char)text[i] & 0xc0) != 0x80)
+            return false;
+        its = its << 6 | ((unsigned char)text[i] & 0x3f);
     }
-    return *number < least[size] || *number > 0x10ffff ||
-                   (*number >= 0xd800 && *number <= 0xdfff)
-               ? 0
-               : size;
-}
-
-static bool is_control(unsigned character)
-{
-    return character < ' ' || (character >= 0x7f && character <= 0x9f);
-}
-
-const char *make_printable(char printable[PRINTABLE], const char *text)
-{
-    size_t left = strlen(text);
-    size_t end = 0;
-
-    while (left > 0) {
-        unsigned number;
-        size_t size = read_character(text, left, &number);
-
-        if (end + (size > 1 ? size : 1) > PRINTABLE - sizeof("...")) {
-            memcpy(printable + end, "...", 3);
-            end += 3;
-            break;
-        }
-        if (size == 0 || is_control(number)) {
-            printable[end++] = '?';
-            size = size > 0 ? size : 1;
-        } else {
-            memcpy(printable + end, text, size);
-            end += size;
-        }
-        text += size;
-        left -= size;
-    }
-    printable[end] = '\0';
-    return printable;
+    if ((first >= 0x80 && first < 0xc0) || first > 0xf4 || its < least[bytes] ||
+        its > 0x10ffff || (its >= 0xd800 && its <= 0xdfff))
+        return false;
+    *size = bytes;
+    *number = its;
+    return true;
 }
 
 void put_text(FILE *out, const char *text, size_t length, bool json)
 {
     const char *end = text + length;
     const char *plain = text; /* from here on it is printed as it is */
+    unsigned number;
+    size_t size;
 
-    while (text < end) {
-        unsigned number;
-        size_t size = read_character(text, (size_t)(end - text), &number);
-        bool bad = size == 0 || is_control(number);
+    for (; text < end; text += size) {
+        bool bad =
+            !read_character(text, (size_t)(end - text), &size, &number) ||
+            number < ' ' || (number >= 0x7f && number <= 0x9f);
 
-        if (size == 0) {
-            number = (unsigned char)*text;
-            size = 1;
-        }
-        if (bad || (json && (number == '"' || number == '\\'))) {
-            fwrite(plain, 1, (size_t)(text - plain), out);
-            if (bad && json)
-                fprintf(out, "\\u%04x", number);
-            else if (bad)
-                putc('?', out);
-            else
-                fprintf(out, "\\%c", (int)number);
-            plain = text + size;
-        }
-        text += size;
+        if (!bad && (!json || (number != '"' && number != '\\')))
+            continue;
+        fwrite(plain, 1, (size_t)(text - plain), out);
+        plain = text + size;
+        if (bad && json)
+            fprintf(out, "\\u%04x", number);
+        else if (bad)
+            putc('?', out);
+        else
+            fprintf(out, "\\%c", (int)number);
     }
     fwrite(plain, 1, (size_t)(end - plain), out);
 }

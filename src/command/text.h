@@ -9,16 +9,6 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { PRINTABLE = 256 }; /* bytes of a text that is made printable */
-
-/*
- * Writes the text with ? for control characters (C0, DEL, C1) and for bytes
- * that are not UTF-8, cut at 252 bytes. Returns `printable`. For paths and the
- * names of processes and cgroups: no escape sequence of theirs may reach the
- * terminal.
- */
-const char *make_printable(char printable[PRINTABLE], const char *text);
-
 /*
  * Print one line, as printf(3) does, on standard output and as a message on
  * standard error; a newline follows. Control characters and bytes that are not

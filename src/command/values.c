@@ -78,9 +78,8 @@ void hint_at_values(const int given[KEEPALIVE_OPTIONS],
     int scale = keepalive_options[KEEPALIVE_TIMEOUT].scale;
     bool idle_given = given[KEEPALIVE_IDLE] != NO_VALUE;
     bool interval_given = given[KEEPALIVE_INTERVAL] != NO_VALUE;
+    bool timeout_given = given[KEEPALIVE_TIMEOUT] != NO_VALUE;
 
-    if (idle == NO_VALUE || interval == NO_VALUE)
-        return;
     if (!interval_said && idle_given && !interval_given && idle < interval) {
         complain("the idle time, %d s, is below the interval: after the first, "
                  "probes come every %d s; set the interval as well (-i, %s)",
@@ -88,10 +87,8 @@ void hint_at_values(const int given[KEEPALIVE_OPTIONS],
                  keepalive_options[KEEPALIVE_INTERVAL].variable);
         interval_said = true;
     }
-    if (!timeout_said && timeout > 0 &&
-        (idle_given || interval_given ||
-         given[KEEPALIVE_TIMEOUT] != NO_VALUE) &&
-        timeout <= ((long long)idle + interval) * scale) {
+    if (!timeout_said && (idle_given || interval_given || timeout_given) &&
+        timeout > 0 && timeout <= ((long long)idle + interval) * scale) {
         complain("one lost probe ends an idle connection: the timeout, %.*f s, "
                  "is not above idle time plus interval, %d + %d s (-u, %s)",
                  timeout % scale == 0 ? 0 : 3, (double)timeout / scale, idle,

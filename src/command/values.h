@@ -58,14 +58,10 @@ void write_value(char *text, size_t size, int row, int value, bool json);
 
 /*
  * Says on standard error, once each, where the values that a socket has do what
- * few expect:
- * - the idle time is below the interval: the kernel's timer runs for the
- *   interval after every probe, so only the first one comes when it should,
- * - the timeout is not above idle time plus interval: one lost probe ends the
- *   connection. To survive n lost probes it must be longer than the idle time
- *   plus n intervals, see tcp_keepalive_timer() in the kernel's
- *   net/ipv4/tcp_timer.c.
- * `given` are the values that were asked for: others are not judged.
+ * few expect: the idle time is below the interval, for which the kernel's timer
+ * runs after every probe; or one lost probe ends the connection. See
+ * tcp_keepalive_timer() in the kernel's net/ipv4/tcp_timer.c. `given` are the
+ * values that were asked for: others are not judged.
  */
 void hint_at_values(const int given[KEEPALIVE_OPTIONS],
                     const int values[KEEPALIVE_OPTIONS]);
