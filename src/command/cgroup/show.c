@@ -74,7 +74,7 @@ static void print_program(const struct program *it,
         else
             printf("%-9s  ", it == NULL ? name : cell);
     }
-    if (!json) {
+    if (it == NULL || !json) {
         say("%s", it == NULL ? "cgroup" : it->path);
         return;
     }
