@@ -276,7 +276,7 @@ first=$(grep 'bpf(' "$tmp/trace" | grep -n -m 1 BPF_PROG_LOAD | cut -d : -f 1)
 expect 'the log of the verifier' 1 "$(KEEPALIVE_VERIFIER=1 \
     refused "bpf:error=EINVAL:when=$first" | grep -c '^processed [0-9]* insns')"
 expect 'a kernel that does not set the options' "keepalive: $inner: a \
-test connection there has no keepalive; this needs Linux 6.1, or 5.9 with \
+test connection there has KEEPALIVE=0: this needs Linux 6.1, or 5.9 with \
 --force; nothing was changed
 status 125" "$(refused getsockopt:retval=0)"
 expect 'no connection can be tried' "keepalive: $inner: no connection could be \
@@ -381,7 +381,8 @@ expect 'self, and an odd name' "nothing is in force in $inner" "$(unshare -m sh 
     "$COMMAND" "$tmp/own")"
 if [ ! -e "$mount/cgroup.type" ]; then
     expect 'self, not the whole machine' "keepalive: self: this process is in \
-the root cgroup, the whole machine; give the mount point if you mean that" \
+no cgroup below the mount of version 2; give the mount point if you mean the \
+whole machine" \
         "$(inside "$mount" "$COMMAND" --cgroup self 2>&1)"
 fi
 rmdir "$inner/.control" "$inner/self"

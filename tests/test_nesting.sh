@@ -42,11 +42,11 @@ before=$(attached "$inner")
 (trap - PIPE; "$COMMAND" -t 98 --cgroup "$inner" 2>&1; echo $? >"$tmp/status") | :
 expect 'refused, and nobody is told' "$before" "$(attached "$inner")"
 expect 'what would not count is refused' "keepalive: $inner: a test \
-connection there has KEEPIDLE=222, perhaps because a cgroup above has --force, or \
+connection there has KEEPIDLE=222: perhaps a cgroup above has --force, or \
 values that keepalive 1.1 set; nothing was changed
 status 125" "$(said -t 98 --cgroup "$inner")"
 expect 'an exemption, too' "keepalive: $inner: a test connection there \
-has KEEPALIVE=1, perhaps because a cgroup above has --force, or values \
+has KEEPALIVE=1: perhaps a cgroup above has --force, or values \
 that keepalive 1.1 set; nothing was changed
 status 125" "$(said --off --force --cgroup "$inner")"
 expect 'and what was there stays' "$before" "$(attached "$inner")"
@@ -77,7 +77,7 @@ put -t 111 --cgroup "$tmp/mounted"
 before=$(attached "$inner")
 put --force -t 222 --cgroup "$cgroup"
 expect 'a mount, refused' "keepalive: $tmp/mounted: a test connection there \
-has KEEPIDLE=222, perhaps because a cgroup above has --force, or values that \
+has KEEPIDLE=222: perhaps a cgroup above has --force, or values that \
 keepalive 1.1 set; nothing was changed
 status 125" "$(said -t 98 --cgroup "$tmp/mounted")"
 expect 'a mount, what was there is back' 1 "$(attached "$inner" | wc -l)"

@@ -13,7 +13,7 @@
 
 int read_option(int fd, int level, int option)
 {
-    int value;
+    int value = 0;
     socklen_t size = sizeof(value);
 
     return getsockopt(fd, level, option, &value, &size) == 0 ? value : NO_VALUE;

@@ -37,7 +37,7 @@ static int bpf(enum bpf_cmd command, union bpf_attr *attributes, size_t size)
     return (int)syscall(SYS_bpf, command, attributes, size);
 }
 
-void explain(const struct cgroup *cgroup, bool trial)
+bool explain(const struct cgroup *cgroup, bool trial)
 {
     const char *reason =
         errno == EPERM && !trial
@@ -64,6 +64,7 @@ void explain(const struct cgroup *cgroup, bool trial)
                      "changed"
                    : "%s: %s",
              cgroup->path, reason);
+    return false;
 }
 
 /* Opens a program or a map, and stores what the kernel tells of it; or -1. */
@@ -290,20 +291,17 @@ bool find_programs(const struct cgroup *cgroup, struct programs *programs)
 {
     struct list before;
     struct list after;
-    bool done = true;
-    bool same = false;
 
-    for (int tries = 100; done && !same && tries > 0; tries--) {
-        done = list_programs(cgroup->fd, BPF_F_QUERY_EFFECTIVE, &before) &&
-               list_ours(programs, cgroup->path, &before) &&
-               list_programs(cgroup->fd, BPF_F_QUERY_EFFECTIVE, &after);
-        same = done && memcmp(&before, &after, sizeof(before)) == 0;
-    }
-    if (done && !same)
+    for (int tries = 100; tries > 0; tries--) {
+        if (!list_programs(cgroup->fd, BPF_F_QUERY_EFFECTIVE, &before) ||
+            !list_ours(programs, cgroup->path, &before) ||
+            !list_programs(cgroup->fd, BPF_F_QUERY_EFFECTIVE, &after))
+            break;
+        if (memcmp(&before, &after, sizeof(before)) == 0)
+            return true;
         errno = EAGAIN;
-    if (!same)
-        explain(cgroup, false);
-    return same;
+    }
+    return explain(cgroup, false);
 }
 
 /* The nearest cgroup that has any decides, see hierarchy_allows_attach() and
@@ -317,10 +315,8 @@ bool has_room(const struct cgroup *cgroup)
         struct bpf_prog_info info = {.id = 0};
 
         snprintf(owner, sizeof(owner), "%s", cgroup->path);
-        if (!find_nearest(owner, kind, 0, &list)) {
-            explain(cgroup, false);
-            return false;
-        }
+        if (!find_nearest(owner, kind, 0, &list))
+            return explain(cgroup, false);
         if (list.counts[kind] == 0 || (list.flags[kind] & BPF_F_ALLOW_MULTI))
             continue;
         close(open_by_id(BPF_PROG_GET_FD_BY_ID, list.ids[kind][0], &info,
@@ -346,21 +342,19 @@ static bool put_program(const struct cgroup *cgroup, int kind, int new, int old)
         .target_fd = (uint32_t)cgroup->fd,
         .attach_bpf_fd = (uint32_t)(new >= 0 ? new : old),
         .attach_type = kinds[kind].attach_type,
-        .attach_flags = new < 0 ? 0 : BPF_F_ALLOW_MULTI};
+        .attach_flags = new < 0   ? 0
+                        : old < 0 ? BPF_F_ALLOW_MULTI
+                                  : BPF_F_ALLOW_MULTI | BPF_F_REPLACE,
+        .replace_bpf_fd = new < 0 || old < 0 ? 0 : (uint32_t)old};
 
     if (new < 0 && old < 0)
         return true;
-    if (new >= 0 && old >= 0) {
-        attributes.attach_flags |= BPF_F_REPLACE;
-        attributes.replace_bpf_fd = (uint32_t)old;
-    }
     if (bpf(new < 0 ? BPF_PROG_DETACH : BPF_PROG_ATTACH, &attributes,
             UP_TO(replace_bpf_fd)) == 0)
         return true;
     if (errno == E2BIG) /* the cgroup is full */
         errno = ENOSPC;
-    explain(cgroup, false);
-    return false;
+    return explain(cgroup, false);
 }
 
 /*

@@ -92,7 +92,7 @@ bool load_programs(const struct cgroup *cgroup, int programs[PROGRAMS]);
 bool put_programs(const struct cgroup *cgroup, const int new[PROGRAMS],
                   const int old[PROGRAMS]);
 
-/* Says why a call, or a trial, failed: from errno. */
-void explain(const struct cgroup *cgroup, bool trial);
+/* Says why a call, or a trial, failed: from errno. Returns false. */
+bool explain(const struct cgroup *cgroup, bool trial);
 
 #endif

@@ -24,10 +24,8 @@ static void run_setters(const struct programs *programs,
 {
     unsigned given = 0; /* bits of rows, as they tell one another */
 
-    for (int row = 0; row < KEEPALIVE_OPTIONS; row++) {
-        outcome->values[row] = usual_values[row];
-        outcome->givers[row] = NULL;
-    }
+    *outcome = (struct outcome){.givers = {NULL}};
+    memcpy(outcome->values, usual_values, sizeof(usual_values));
     for (int i = 0; i < programs->count; i++) {
         const struct record *record = &programs->list[i].record;
         bool on = outcome->values[KEEPALIVE_SWITCH] == 1;
@@ -93,16 +91,17 @@ static void print_programs(const struct programs *programs, bool json)
     if (!json)
         print_program(NULL, &outcome, false);
     for (int i = 0; i < programs->count; i++) {
-        bool any = false;
+        const struct program *it = &programs->list[i];
+        int row = 0;
 
-        for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
-            any = any || outcome.givers[row] == &programs->list[i];
-        if (any && json)
+        while (row < KEEPALIVE_OPTIONS && outcome.givers[row] != it)
+            row++;
+        if (row == KEEPALIVE_OPTIONS)
+            continue;
+        if (json)
             fputs(before, stdout);
-        if (any)
-            print_program(&programs->list[i], &outcome, json);
-        if (any)
-            before = ",\n";
+        before = ",\n";
+        print_program(it, &outcome, json);
     }
     if (json)
         puts(before[0] == '[' ? "[]" : "\n]");
@@ -113,25 +112,21 @@ static const char *find_fault(const struct programs *programs,
                               const struct program *it)
 {
     bool partner = false; /* the other one of its run is there */
-    bool beside = false;  /* one of the other kind is at its cgroup */
 
     for (int i = 0; i < programs->count; i++) {
         const struct program *other = &programs->list[i];
-        bool same = strcmp(it->path, other->path) == 0;
 
-        if (other->kind != it->kind) {
-            partner = partner || other->map == it->map;
-            beside = beside || same;
-        } else if (same && other < it && it->path[0] == '/' && !partner) {
+        partner = partner || (other->kind != it->kind && other->map == it->map);
+        if (other->kind == it->kind && other < it && it->path[0] == '/' &&
+            strcmp(it->path, other->path) == 0)
             return "programs of several runs are attached, which did not wait "
                    "for one another; use --off, and set the values again";
-        }
     }
     if (it->kind == GUARD && !partner)
         return "only the half of --force that refuses other values is "
                "attached, without the one that sets them; set them again, or "
                "use --off";
-    if (it->record.force && !partner && !beside)
+    if (it->record.force && !partner)
         return "the half of --force that refuses other values is missing; set "
                "them again";
     return NULL;
@@ -140,34 +135,33 @@ static const char *find_fault(const struct programs *programs,
 int show_programs(const char *path, const struct programs *programs, bool json,
                   bool quiet)
 {
-    const struct program *end = programs->list + programs->count;
-    int status = programs->count == 0 ? CGROUP_OFF : 0;
+    const struct program *list = programs->list;
+    const char *fault = NULL;
 
     /* Setters come first. */
-    if (!quiet && (json || (status == 0 && programs->list->kind == SETTER)))
+    if (!quiet && (json || (programs->count > 0 && list->kind == SETTER)))
         print_programs(programs, json);
-    else if (!quiet && status == CGROUP_OFF)
+    else if (!quiet && programs->count == 0)
         say("nothing is in force in %s", path);
     fflush(stdout);
-    for (const struct program *it = programs->list; it < end; it++) {
-        const char *fault = find_fault(programs, it);
-        int unknown = (int)it->record.count;
+    for (int i = 0; i < programs->count; i++) {
+        int unknown = (int)list[i].record.count;
 
-        if (fault != NULL) {
-            complain("%s: %s", it->path, fault);
-            status = CGROUP_HALF;
-        }
+        if (fault == NULL && (fault = find_fault(programs, &list[i])) != NULL)
+            complain("%s: %s", list[i].path, fault);
+        if (list[i].kind == GUARD)
+            continue;
         for (int row = 0; row < KEEPALIVE_OPTIONS; row++)
-            unknown -= find_value(&it->record, row) != NO_VALUE;
-        if (it->kind == SETTER && it->record.rule == RULE_1_1)
+            unknown -= find_value(&list[i].record, row) != NO_VALUE;
+        if (list[i].record.rule == RULE_1_1)
             complain("%s: set by keepalive 1.1, whose rule still applies: only "
                      "connections with keepalive off get the values; set them "
                      "again",
-                     it->path);
-        if (it->kind == SETTER && unknown > 0)
+                     list[i].path);
+        if (unknown > 0)
             complain("%s: a later version of keepalive set %d more value%s "
                      "that this one does not know",
-                     it->path, unknown, unknown == 1 ? "" : "s");
+                     list[i].path, unknown, unknown == 1 ? "" : "s");
     }
-    return status;
+    return programs->count == 0 ? CGROUP_OFF : fault == NULL ? 0 : CGROUP_HALF;
 }

@@ -90,19 +90,16 @@ static bool open_own(struct cgroup *cgroup, const char *mount)
         if (is_named(line, ".control"))
             *strrchr(line, '/') = '\0';
         snprintf(path, sizeof(path), "%s%s", mount, line);
-        done = strstr(line, "/..") == NULL && open_cgroup(cgroup, path);
+        /* Only the root has no such file. */
+        done = strstr(line, "/..") == NULL && open_cgroup(cgroup, path) &&
+               faccessat(cgroup->fd, "cgroup.type", F_OK, 0) == 0;
     }
     free(text);
     if (!done)
-        complain("self: the cgroup of this process is not below the mount of "
-                 "cgroup version 2");
-    /* Only the root has no such file. */
-    else if (faccessat(cgroup->fd, "cgroup.type", F_OK, 0) == 0)
-        return true;
-    else
-        complain("self: this process is in the root cgroup, the whole machine; "
-                 "give the mount point if you mean that");
-    return false;
+        complain("self: this process is in no cgroup below the mount of "
+                 "version 2; give the mount point if you mean the whole "
+                 "machine");
+    return done;
 }
 
 /* Opens a cgroup: a directory, a path below the mount, or "self". */
@@ -111,7 +108,6 @@ static bool find_cgroup(struct cgroup *cgroup, const char *name)
     FILE *mounts = setmntent("/proc/self/mounts", "r");
     const struct mntent *entry = NULL;
     char path[2 * PATH_MAX]; /* one that is cut is too long, and not found */
-    size_t length;
 
     while (mounts != NULL && (entry = getmntent(mounts)) != NULL &&
            strcmp(entry->mnt_type, "cgroup2") != 0)
@@ -123,11 +119,10 @@ static bool find_cgroup(struct cgroup *cgroup, const char *name)
     if (open_cgroup(cgroup, name))
         return true;
     if (entry != NULL) {
-        length = strlen(entry->mnt_dir) + strlen("/");
         snprintf(path, sizeof(path), "%s/%s", entry->mnt_dir, name);
         /* Not the mount: "" or "." must not be the whole machine. */
         if (open_cgroup(cgroup, path) &&
-            strncmp(cgroup->path, path, length) == 0)
+            strncmp(cgroup->path, path, strlen(entry->mnt_dir) + 1) == 0)
             return true;
     }
     complain("'%s' is not a cgroup of version 2, and %s%s", name,
@@ -141,11 +136,8 @@ static bool find_cgroup(struct cgroup *cgroup, const char *name)
 static void leave_network(void)
 {
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-    int fd;
+    int fd = unshare(CLONE_NEWNET) < 0 ? -1 : make_socket();
 
-    if (unshare(CLONE_NEWNET) < 0)
-        return;
-    fd = make_socket();
     ioctl(fd, SIOCSIFFLAGS, &request);
     close(fd);
 }
@@ -160,16 +152,14 @@ static bool has_wanted(const struct cgroup *cgroup, int fd)
 
         if (wanted[row] == NO_VALUE || got == wanted[row])
             continue;
-        if (row == KEEPALIVE_SWITCH && wanted[row] == 1)
-            complain("%s: a test connection there has no keepalive; this needs "
-                     "Linux 6.1, or 5.9 with --force; nothing was changed",
-                     cgroup->path);
-        else
-            complain("%s: a test connection there has %s=%d, perhaps because a "
-                     "cgroup above has --force, or values that keepalive 1.1 "
-                     "set; nothing was changed",
-                     cgroup->path, keepalive_options[row].variable,
-                     got / keepalive_options[row].scale);
+        complain("%s: a test connection there has %s=%d: %s; nothing was "
+                 "changed",
+                 cgroup->path, keepalive_options[row].variable,
+                 got / keepalive_options[row].scale,
+                 row == KEEPALIVE_SWITCH && got == 0
+                     ? "this needs Linux 6.1, or 5.9 with --force"
+                     : "perhaps a cgroup above has --force, or values that "
+                       "keepalive 1.1 set");
         return false;
     }
     return true;
@@ -211,11 +201,11 @@ static void run_trial(const void *argument, int answer)
 /* Removes the trial, or what a run left that was killed. */
 static void remove_trial(const struct cgroup *cgroup, const char *name)
 {
+    int tries = 100;
+
     /* A process that was killed is gone only after a while. */
-    for (int left = 100;
-         left > 0 && unlinkat(cgroup->fd, name, AT_REMOVEDIR) < 0 &&
-         errno == EBUSY;
-         left--)
+    while (tries-- > 0 && unlinkat(cgroup->fd, name, AT_REMOVEDIR) < 0 &&
+           errno == EBUSY)
         usleep(10000);
 }
 
@@ -240,17 +230,17 @@ static bool passes_trial(const struct cgroup *cgroup, const char *name,
     int status = -1;
     size_t length;
 
-    trial.fd = -1;
     remove_trial(cgroup, name);
-    if (mkdirat(cgroup->fd, name, 0755) == 0)
-        trial.fd = open_below(cgroup->fd, name, O_DIRECTORY);
+    trial.fd = mkdirat(cgroup->fd, name, 0755) < 0
+                   ? -1
+                   : open_below(cgroup->fd, name, O_DIRECTORY);
     if (trial.fd < 0 || is_frozen(trial.fd)) {
         explain(cgroup, true);
     } else if (put_programs(&trial, programs, none)) {
         status = run_child(run_trial, &trial, SECONDS, NULL, 0, &length);
-        if (status > 0 && WIFSIGNALED(status))
+        if (WIFSIGNALED(status))
             errno = ETIMEDOUT;
-        if (status < 0 || WIFSIGNALED(status))
+        if (!WIFEXITED(status))
             explain(cgroup, true);
     }
     close(trial.fd);
