@@ -88,12 +88,8 @@ static bool note_value(struct wanted *wanted, const struct flag *flag,
     }
     if (flag->row != KEEPALIVE_SWITCH)
         wanted->values[flag->row] = value * option->scale;
-    else if (value == KEEPALIVE_FORCE)
-        wanted->force = true;
-    if (flag->row == KEEPALIVE_SWITCH && value == KEEPALIVE_OFF)
-        *on = 0;
-    else if (*on == NO_VALUE)
-        *on = 1;
+    wanted->force = wanted->force || flag->letter == 'f';
+    *on = *on != 0 && flag->letter != 'o';
     return true;
 }
 
@@ -187,12 +183,11 @@ static bool check_flag(const struct request *request, const struct flag *flag)
         explain_need(flag);
     else if (request->mode == MACHINE && flag->row != NONE &&
              settings[flag->row] != NULL)
-        complain(
-            "--%s cannot be used with --%s: run 'sysctl -w "
-            "net.ipv4.tcp_keepalive_%s=%d' for "
-            "now, and put that into a file in /etc/sysctl.d/ for the next boot",
-            flag->name, other, settings[flag->row],
-            request->wanted.values[flag->row]);
+        complain("--%s cannot be used with --%s: run 'sysctl -w net.ipv4."
+                 "tcp_keepalive_%s=%d', and for the next boot put that into a "
+                 "file in /etc/sysctl.d/",
+                 flag->name, other, settings[flag->row],
+                 request->wanted.values[flag->row]);
     else
         complain("--%s cannot be used with --%s", flag->name, other);
     return false;
