@@ -99,7 +99,7 @@ reported 'control characters' 2 KEEPALIVE="$control" KEEPIDLE="$control"
 # The command knows that the library is loaded without LD_PRELOAD: what is lost
 # with the environment is --off, and the values.
 cp "$COMMAND" "$tmp/keepalive"
-for name in sudo docker; do
+for name in sudo docker service; do
     cp "$show" "$tmp/$name"
 done
 # warned EXPECTED FLAG|COMMAND...: the words that are looked for in the warning
@@ -123,6 +123,7 @@ warned '' -q --off sudo
 warned '' --off "$tmp/plain"
 warned '' --off env KEEPALIVE=off LD_PRELOAD= "$tmp/plain"
 warned '' --off docker
+warned '' service docker start
 warned '' --off sudo keepalive --off true
 warned '' env -i "$tmp/plain"
 warned '' env LD_PRELOAD= "$tmp/plain"

@@ -36,7 +36,7 @@ static const struct launcher {
      * takes an argument, with "i!ignore-environment" the environment is cleaned
      * or, by one that does so anyway, is not. */
     const char *options;
-    int operands;       /* before the command */
+    int operands;       /* before the command; WORDS: it has none */
     bool assigns;       /* words with = before it are variables, as in env(1) */
     bool cleans;        /* passes on no environment */
     bool elsewhere;     /* what it starts has a root directory of its own */
@@ -54,7 +54,7 @@ static const struct launcher {
     {" su runuser ",
      "c:command\0g:group\0G:supp-group\0s:shell\0u:user\0"
      "w:whitelist-environment\0-:session-command\0l!login\0",
-     .operands = WORDS}, /* all are for a shell */
+     .operands = WORDS},
     {" setpriv ", .options =
                       "-:ambient-caps\0-:inh-caps\0-:bounding-set\0-:groups\0"
                       "-:ruid\0-:euid\0-:reuid\0-:rgid\0-:egid\0-:regid\0"
@@ -67,7 +67,7 @@ static const struct launcher {
      .cleans = true,
      .deed = "has systemd start the command, with an environment of its own",
      .instead = "let it run keepalive: 'systemd-run keepalive ... COMMAND'"},
-    {" systemctl service invoke-rc.d ", .options = "", .cleans = true,
+    {" systemctl service invoke-rc.d ", "", .operands = WORDS, .cleans = true,
      .deed = "starts services with an environment of their own",
      .instead = "put the lines of examples/service.conf or cgroup.conf into "
                 "the unit, with 'systemctl edit NAME'"},
@@ -282,13 +282,13 @@ static bool follow(struct walk *walk, const struct launcher *launcher)
             else if (operands-- == 0)
                 walk->command = words + optind - 1;
         } else if (letter == -1) {
-            /* behind -- are words for the shell of su(1) */
+            /* what is behind -- is for the shell of su(1) */
             if (words[optind] == NULL || launcher->operands == WORDS)
                 break;
         } else if (letter == 'S' && launcher->assigns) {
             words = split(walk, argument, words + optind);
             optind = 0;
-        } else if (optarg == NULL && letter != 'm' && letter != '?') {
+        } else if (optarg == NULL && strchr("m?:", letter) == NULL) {
             clean = !launcher->cleans;
         } else {
             given[letter] = argument;
