@@ -65,7 +65,8 @@ static bool has_go_section(int fd, const union header *header)
     uint64_t size = length > 0 ? FIELD(header, &section, sh_size) : 0;
 
     if (size > 0)
-        length = pread(fd, names, size < sizeof(names) ? size : sizeof(names),
+        length = pread(fd, names,
+                       (size_t)(size < sizeof(names) ? size : sizeof(names)),
                        (off_t)FIELD(header, &section, sh_offset));
     return size > 0 && length > 0 &&
            (memmem(names, (size_t)length, mark, sizeof(mark)) != NULL ||
