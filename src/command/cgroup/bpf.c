@@ -140,16 +140,15 @@ static int load_program(int kind, const struct code *code)
 
 bool load_programs(const struct cgroup *cgroup, int programs[PROGRAMS])
 {
-    const struct wanted *wanted = &cgroup->wanted;
-    int map = make_map(wanted);
+    int map = make_map(&cgroup->wanted);
+    int end = cgroup->wanted.force ? PROGRAMS : GUARD;
     bool done = map >= 0;
 
     programs[GUARD] = ABSENT;
-    for (int kind = 0; done && kind < (wanted->force ? PROGRAMS : GUARD);
-         kind++) {
+    for (int kind = 0; done && kind < end; kind++) {
         struct code code = {.length = 0};
 
-        kinds[kind].write(&code, wanted, map);
+        kinds[kind].write(&code, &cgroup->wanted, map);
         programs[kind] = load_program(kind, &code);
         done = programs[kind] >= 0;
     }
@@ -275,11 +274,11 @@ static bool add_if_ours(struct programs *programs, const char *path, int kind,
 static bool list_ours(struct programs *programs, const char *path,
                       const struct list *all)
 {
-    size_t most = all->counts[SETTER] + all->counts[GUARD] + 1;
-
     free(programs->list);
-    *programs = (struct programs){.list = calloc(most, sizeof(struct program)),
-                                  .own = {ABSENT, ABSENT}};
+    *programs = (struct programs){
+        .list = calloc(all->counts[SETTER] + all->counts[GUARD] + 1,
+                       sizeof(struct program)),
+        .own = {ABSENT, ABSENT}};
     for (int kind = 0; programs->list != NULL && kind < PROGRAMS; kind++)
         for (uint32_t i = 0; i < all->counts[kind]; i++)
             if (!add_if_ours(programs, path, kind, all->ids[kind][i]))

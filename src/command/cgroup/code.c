@@ -74,12 +74,11 @@ enum { CONTEXT = BPF_REG_6, ON = BPF_REG_7, GIVEN = BPF_REG_8, VALUE = -4 };
  * KEEPALIVE_SWITCH says that keepalive was off; all of them exempt. Programs of
  * others may write there, so it counts only with this mark above the bits.
  */
-enum { MARK = 0x4b41, EVERYTHING = 0xffff };
-#define BITS 16
+enum { MARK = 0x4b41, EVERYTHING = 0xffff, BITS = 16 };
 
 _Static_assert(KEEPALIVE_SWITCH == 0 && KEEPALIVE_COUNT == 1 &&
                    KEEPALIVE_IDLE == 2 && KEEPALIVE_INTERVAL == 3 &&
-                   KEEPALIVE_TIMEOUT == 4 && KEEPALIVE_OPTIONS < BITS,
+                   KEEPALIVE_TIMEOUT == 4 && KEEPALIVE_OPTIONS < (int)BITS,
                "programs of other versions know the bits: new rows come last");
 
 /* Calls getsockopt(2) or setsockopt(2) with the value on the stack. */

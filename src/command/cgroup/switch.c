@@ -70,11 +70,8 @@ static bool open_cgroup(struct cgroup *cgroup, const char *path)
            system.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-/*
- * Opens the cgroup of this process, see cgroups(7). systemd runs what comes
- * before a service that has Delegate= in a cgroup of its own below the
- * service's.
- */
+/* Opens the cgroup of this process, see cgroups(7). systemd runs what comes
+ * before a service that has Delegate= in one below the service's, .control. */
 static bool open_own(struct cgroup *cgroup, const char *mount)
 {
     char *text = read_below(AT_FDCWD, "/proc/self/cgroup");
@@ -249,9 +246,8 @@ static bool passes_trial(const struct cgroup *cgroup, const char *name,
 }
 
 /*
- * Replaces ours there by new ones, or removes them, tries them then if they
- * were not tried before, and looks what is in force. If it fails, nothing has
- * changed.
+ * Replaces ours there by new ones, or removes them; tries those that were not
+ * tried before; and looks what is in force. If it fails, nothing has changed.
  */
 static bool replace(const struct cgroup *cgroup, const int new[PROGRAMS],
                     bool tried, struct programs *programs)
