@@ -186,7 +186,6 @@ refused 'a NUL' 'has a NUL byte in it'
 rm "$file"
 expect 'a build tree' "keepalive: $LIBKEEPALIVE: not installed, but in a \
 build tree" "$("$COMMAND" --global on 2>&1)"
-
 expect 'a root that cannot become another user' 'status 0' "$(setpriv \
     --bounding-set=-setuid,-setgid "$keepalive" --global on >"$tmp/log" 2>&1
     echo "status $?")"

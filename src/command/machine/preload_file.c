@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -46,13 +47,13 @@ const char *find_word(const char *text, const struct library *library,
 
 bool is_preloaded(const struct library *library)
 {
-    struct file file = {.text = NULL};
+    char *text = NULL;
     bool is;
 
-    read_file(&file);
-    is = find_word(file.text, library, library_is) != NULL ||
-         find_word(file.text, library, library_is_other) != NULL;
-    free(file.text);
+    read_file(&text);
+    is = find_word(text, library, library_is) != NULL ||
+         find_word(text, library, library_is_other) != NULL;
+    free(text);
     return is;
 }
 
@@ -106,37 +107,36 @@ char *add_entry(const char *text, const struct library *library)
     return new;
 }
 
-const char *read_file(struct file *file)
+const char *read_file(char **text)
 {
-    free(file->text);
-    *file = (struct file){.text = NULL, .status.st_mode = 0644};
-    if (lstat(PRELOAD_FILE, &file->status) < 0)
+    struct stat status;
+
+    free(*text);
+    *text = NULL;
+    if (lstat(PRELOAD_FILE, &status) < 0)
         return errno == ENOENT ? NULL : "cannot be read";
-    if (!S_ISREG(file->status.st_mode) && !S_ISLNK(file->status.st_mode))
+    if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
         return "is not a regular file";
-    file->text = read_below(AT_FDCWD, PRELOAD_FILE);
-    if (S_ISLNK(file->status.st_mode))
+    *text = read_below(AT_FDCWD, PRELOAD_FILE);
+    if (S_ISLNK(status.st_mode))
         return "is a symbolic link";
-    if (file->text == NULL)
+    if (*text == NULL)
         return "cannot be read";
-    if ((off_t)strlen(file->text) != file->status.st_size)
+    if ((off_t)strlen(*text) != status.st_size)
         return "has a NUL byte in it, or is changing";
-    if (file->status.st_nlink != 1)
+    if (status.st_nlink != 1)
         return "has another hard link, which replacing it would break";
     return NULL;
 }
 
-bool is_unchanged(const struct file *file)
+bool is_unchanged(const char *text)
 {
-    struct file now = {.text = NULL};
+    char *now = NULL;
     bool same;
 
     read_file(&now);
-    same = file->text == NULL || now.text == NULL
-               ? file->text == now.text
-               : file->status.st_ino == now.status.st_ino &&
-                     strcmp(file->text, now.text) == 0;
-    free(now.text);
+    same = now == NULL || text == NULL ? now == text : strcmp(now, text) == 0;
+    free(now);
     return same;
 }
 
@@ -162,33 +162,33 @@ static bool copy_attributes(int to)
 }
 
 /* Writes the new file; its mode comes last, when it is complete. */
-static bool write_new_file(struct file *file)
+static bool write_new_file(const char *text)
 {
-    const struct stat *status = &file->status;
-    ssize_t length = (ssize_t)strlen(file->text);
+    struct stat old = {.st_mode = 0644};
+    ssize_t length = (ssize_t)strlen(text);
     int fd = open(NEW_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool done = fd >= 0 && write(fd, file->text, (size_t)length) == length &&
-                fchown(fd, status->st_uid, status->st_gid) == 0 &&
-                copy_attributes(fd) &&
-                fchmod(fd, status->st_mode & 07777) == 0 && fsync(fd) == 0 &&
-                fstat(fd, &file->status) == 0;
+    bool done = fd >= 0 && write(fd, text, (size_t)length) == length &&
+                (lstat(PRELOAD_FILE, &old) == 0 || errno == ENOENT) &&
+                fchown(fd, old.st_uid, old.st_gid) == 0 &&
+                copy_attributes(fd) && fchmod(fd, old.st_mode & 07777) == 0 &&
+                fsync(fd) == 0;
 
     if (fd >= 0)
         close(fd);
     return done;
 }
 
-enum outcome replace_file(const struct file *old, struct file *edited)
+enum outcome replace_file(const char *old, const char *new)
 {
-    bool done = edited->text == NULL || write_new_file(edited);
+    bool done = new == NULL || write_new_file(new);
     int directory;
 
     if (done && !is_unchanged(old)) {
         unlink(NEW_FILE);
         return CHANGED;
     }
-    if (!done || (edited->text == NULL ? unlink(PRELOAD_FILE)
-                                       : rename(NEW_FILE, PRELOAD_FILE)) < 0) {
+    if (!done || (new == NULL ? unlink(PRELOAD_FILE)
+                              : rename(NEW_FILE, PRELOAD_FILE)) < 0) {
         complain("%s is left as it was: %s%s", PRELOAD_FILE, strerror(errno),
                  errno == EPERM ? "; perhaps it is immutable or append-only, "
                                   "see chattr(1)"

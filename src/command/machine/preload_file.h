@@ -9,15 +9,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/stat.h>
 
 #define PRELOAD_FILE "/etc/ld.so.preload"
 #define NEW_FILE "/etc/.ld.so.preload.keepalive.new"
-
-struct file {
-    char *text;         /* NULL: there is none, or it cannot be read */
-    struct stat status; /* of a new file where it is not there */
-};
 
 /*
  * Moves on from between two words of a text, as the loader takes it apart, to
@@ -46,18 +40,21 @@ bool is_preloaded(const struct library *library);
 char *remove_entries(const char *text, const struct library *library);
 char *add_entry(const char *text, const struct library *library);
 
-/* Reads the file. NULL, or a reason not to edit it. */
-const char *read_file(struct file *file);
+/*
+ * Reads the file: frees the text, and stores that of the file on the heap, NULL
+ * if there is none or it cannot be read. NULL, or a reason not to edit it.
+ */
+const char *read_file(char **text);
 
-/* Is the file still the one that was read or written? */
-bool is_unchanged(const struct file *file);
+/* Is this still the text of the file? */
+bool is_unchanged(const char *text);
 
 /*
- * Replaces the file by the edited one, and stores the new file's status in
- * that. Otherwise the file is left as it is: CHANGED if it is no longer the
- * old one, or FAILED, with a line on standard error.
+ * Replaces the file by a new one, or removes it. Otherwise it is left as it is:
+ * CHANGED if it does not hold the old text, or FAILED, with a line on standard
+ * error.
  */
 enum outcome { REPLACED, ALREADY, CHANGED, FAILED };
-enum outcome replace_file(const struct file *old, struct file *edited);
+enum outcome replace_file(const char *old, const char *new);
 
 #endif

@@ -34,7 +34,7 @@ enum {
 
 static bool is_entered(const struct machine *machine)
 {
-    return find_word(machine->file.text, &machine->library, library_is) != NULL;
+    return find_word(machine->text, &machine->library, library_is) != NULL;
 }
 
 static const char *check_file(const struct machine *machine)
@@ -55,8 +55,7 @@ static const char *check_file(const struct machine *machine)
 static const char *check_owners(const struct machine *machine)
 {
     const char *const paths[] = {machine->library.path, machine->library.twin,
-                                 machine->file.text != NULL ? PRELOAD_FILE
-                                                            : ""};
+                                 machine->text != NULL ? PRELOAD_FILE : ""};
     const char *fault = NULL;
 
     for (int i = 0; i < 3 && fault == NULL; i++)
@@ -74,8 +73,7 @@ static const char *check_others(const struct machine *machine)
 {
     const struct library *library = &machine->library;
     const char *object = machine->probe.said;
-    const char *other =
-        find_word(machine->file.text, library, library_is_other);
+    const char *other = find_word(machine->text, library, library_is_other);
 
     if (other != NULL)
         return sentence("%s names another copy of the library: %.*s",
@@ -89,17 +87,16 @@ static const char *check_others(const struct machine *machine)
     return NULL;
 }
 
-/* Does a file have a line, not a comment of a shell or of systemd, with both
- * texts in it? */
-static bool has_line(const char *path, const char *text, const char *other)
+/* Does a file have a line, not a comment of a shell or of systemd, with this
+ * text in it? */
+static bool has_line(const char *path, const char *text)
 {
     FILE *file = fopen(path, "re");
     char line[PATH_MAX];
     bool found = false;
 
     while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
-        found = strchr("#;", line[0]) == NULL && strstr(line, text) != NULL &&
-                strstr(line, other) != NULL;
+        found = strchr("#;", line[0]) == NULL && strstr(line, text) != NULL;
     if (file != NULL)
         fclose(file);
     return found;
@@ -113,7 +110,7 @@ static const char *check_apparmor(const struct machine *machine)
     const char *path = machine->library.path;
 
     if (strncmp(path, "/usr/lib", 8) == 0 || strncmp(path, "/lib", 4) == 0 ||
-        !has_line(PROFILES, "(enforce)", ""))
+        !has_line(PROFILES, "(enforce)"))
         return NULL;
     return sentence("%s is out of reach for the programs that AppArmor "
                     "confines; install it below /usr/lib",
@@ -148,7 +145,7 @@ static const char *note_chronyd(const struct machine *machine)
     for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
         glob(places[i], i > 0 ? GLOB_APPEND : 0, NULL, &files);
     for (size_t i = 0; i < files.gl_pathc && !exempt; i++)
-        exempt = has_line(files.gl_pathv[i], "KEEPALIVE=off", "");
+        exempt = has_line(files.gl_pathv[i], "KEEPALIVE=off");
     globfree(&files);
     if (exempt)
         return NULL;
@@ -161,7 +158,7 @@ static const char *note_chronyd(const struct machine *machine)
 static const char *note_snaps(const struct machine *machine)
 {
     (void)machine;
-    return has_line(PROFILES, "(enforce)", "snap-confine")
+    return has_line(PROFILES, "snap-confine (enforce)")
                ? "AppArmor keeps snap-confine from the library: snaps run "
                  "without it, and each prints that it cannot be preloaded"
                : NULL;
@@ -227,7 +224,7 @@ static void print_head(const struct machine *machine, const char *fault,
                        bool json)
 {
     const struct library *library = &machine->library;
-    const char *word = machine->file.text;
+    const char *word = machine->text;
     const char *comma = "";
     size_t length = next_word(&word);
 
@@ -239,10 +236,10 @@ static void print_head(const struct machine *machine, const char *fault,
         printf(",\n \"entries\": [");
     } else {
         say("%s %s", PRELOAD_FILE,
-            fault != NULL                ? fault
-            : machine->file.text == NULL ? "is not there"
-            : length > 0                 ? "holds"
-                                         : "holds no library");
+            fault != NULL           ? fault
+            : machine->text == NULL ? "is not there"
+            : length > 0            ? "holds"
+                                    : "holds no library");
     }
     for (; length > 0; length = next_word(&word)) {
         if (json) {
@@ -267,12 +264,11 @@ static void print_finding(const char *name, const char *reason, bool note,
 {
     static const char *comma = "";
     const char *mark = reason == NULL ? "ok" : note ? "--" : "NO";
-    const char *colon = reason == NULL ? "" : ": ";
 
     if (reason == NULL)
         reason = "";
     if (!json) {
-        say("  %-4s%s%s%s", mark, name, colon, reason);
+        say("  %-4s%s%s%s", mark, name, reason[0] != '\0' ? ": " : "", reason);
         return;
     }
     printf("%s\n  {\"name\": \"%s\", \"passes\": %s, \"reason\": ", comma, name,
@@ -295,9 +291,9 @@ static int show_status(struct machine *machine, bool json)
 
     /* Again if another run has switched it on or off meanwhile. */
     do {
-        fault = read_file(&machine->file);
+        fault = read_file(&machine->text);
         state = judge(machine, &reason);
-    } while (!is_unchanged(&machine->file) && --attempts > 0);
+    } while (!is_unchanged(machine->text) && --attempts > 0);
     well = state == ON && fault == NULL && reason == NULL;
     print_head(machine, fault, json);
     if (reason != NULL)
@@ -332,15 +328,10 @@ static const char *find_reason(struct machine *machine)
 }
 
 /* Edits the file, again if others have changed it meanwhile. */
-static enum outcome edit_file(struct machine *machine, bool on,
-                              struct file *edited)
+static enum outcome edit_file(struct machine *machine, bool on, char **edited)
 {
-    const struct library *library = &machine->library;
-    struct file *file = &machine->file;
-
     for (int i = 0; i < ATTEMPTS; i++) {
-        const char *reason = read_file(file);
-        bool named = is_entered(machine);
+        const char *reason = read_file(&machine->text);
         enum outcome outcome;
 
         if (reason != NULL)
@@ -349,14 +340,14 @@ static enum outcome edit_file(struct machine *machine, bool on,
             complain("%s", reason);
         if (reason != NULL)
             return FAILED;
-        if (named == on)
+        if (is_entered(machine) == on)
             return ALREADY;
-        edited->status = file->status;
-        edited->text = (on ? add_entry : remove_entries)(file->text, library);
-        outcome = replace_file(file, edited);
+        free(*edited);
+        *edited =
+            (on ? add_entry : remove_entries)(machine->text, &machine->library);
+        outcome = replace_file(machine->text, *edited);
         if (outcome != CHANGED)
             return outcome;
-        free(edited->text);
     }
     complain("others keep changing %s", PRELOAD_FILE);
     return FAILED;
@@ -367,7 +358,7 @@ static enum outcome edit_file(struct machine *machine, bool on,
  * file back, even if no other starts any more; but only over what it has itself
  * written.
  */
-static bool passes_proof(struct machine *machine, const struct file *edited)
+static bool passes_proof(const struct machine *machine, const char *edited)
 {
     const char *reason = start_programs(machine, NULL);
     enum outcome undone = CHANGED;
@@ -375,7 +366,7 @@ static bool passes_proof(struct machine *machine, const struct file *edited)
     if (is_unchanged(edited)) {
         if (reason == NULL)
             return true;
-        undone = replace_file(edited, &machine->file);
+        undone = replace_file(edited, machine->text);
     }
     if (undone == CHANGED)
         complain("others have changed %s while programs were tried with it; it "
@@ -387,77 +378,71 @@ static bool passes_proof(struct machine *machine, const struct file *edited)
     return false;
 }
 
-static int switch_off(struct machine *machine, bool quiet)
+/* What a program has decides whether it is off, not what the file says. */
+static int tell_off(struct machine *machine, bool already, bool quiet)
 {
-    struct file edited;
-    enum outcome outcome = edit_file(machine, false, &edited);
-    const char *what = outcome == ALREADY ? "there is no entry for this library"
-                                          : "the entry is removed";
-    const char *reason;
+    const char *what =
+        already ? "there is no entry for this library" : "the entry is removed";
+    const char *reason = run_probe(&machine->probe);
+    const char *loaded = machine->probe.answer.loaded;
 
-    if (outcome == FAILED)
-        return STATUS_FAILED;
-    /* What a program has decides, not what the file says. */
-    reason = run_probe(&machine->probe);
     if (reason != NULL)
         complain("%s, but whether it is off is unknown: %s", what, reason);
-    else if (machine->probe.answer.loaded[0] != '\0')
+    else if (loaded[0] != '\0')
         complain("%s, but a program that is started now still has %s: remove "
                  "what names that from %s",
-                 what, machine->probe.answer.loaded, PRELOAD_FILE);
-    else {
-        if (!quiet)
-            say(outcome == ALREADY ? "already off"
-                                   : "off: programs that are started from now "
-                                     "on run without it");
-        return 0;
-    }
-    return MACHINE_DOUBT;
+                 what, loaded, PRELOAD_FILE);
+    else if (!quiet)
+        say(already ? "already off"
+                    : "off: programs that are started from now on run without "
+                      "it");
+    return reason != NULL || loaded[0] != '\0' ? MACHINE_DOUBT : 0;
 }
 
-static int switch_on(struct machine *machine, bool quiet)
+static void tell_on(const struct machine *machine, bool already)
 {
-    struct file edited;
-    enum outcome outcome = edit_file(machine, true, &edited);
+    char *idle = read_below(AT_FDCWD, "/proc/sys/net/ipv4/tcp_keepalive_time");
     const char *note;
-    char *idle;
 
-    if (outcome == FAILED ||
-        (outcome == REPLACED && !passes_proof(machine, &edited)))
-        return STATUS_FAILED;
-    if (quiet)
-        return 0;
     for (int i = 0; i < CHECKS; i++)
         if (checks[i].note && (note = checks[i].find(machine)) != NULL)
             complain("%s", note);
-    idle = read_below(AT_FDCWD, "/proc/sys/net/ipv4/tcp_keepalive_time");
     say("%s%s; first probe after %d idle seconds: to change that set "
         "net.ipv4.tcp_keepalive_time, see sysctl(8)",
-        outcome == ALREADY ? "already on"
-                           : "on: programs that are started from now on have ",
-        outcome == ALREADY ? "" : machine->library.entry,
+        already ? "already on"
+                : "on: programs that are started from now on have ",
+        already ? "" : machine->library.entry,
         idle == NULL ? 0 : find_number(idle, ""));
     free(idle);
-    return 0;
 }
 
 /* Switches it on or off, undisturbed. */
 static int change_machine(struct machine *machine, bool on, bool quiet)
 {
     struct lock lock;
-    int status;
+    char *edited = NULL;
+    enum outcome outcome;
+    int status = 0;
 
     signal(SIGPIPE, SIG_IGN);
     if (!take_lock(&lock, LOCK_FILE))
         return STATUS_FAILED;
     unlink(NEW_FILE); /* what a run that was killed has left */
-    status = (on ? switch_on : switch_off)(machine, quiet);
+    outcome = edit_file(machine, on, &edited);
+    if (outcome == FAILED ||
+        (on && outcome == REPLACED && !passes_proof(machine, edited)))
+        status = STATUS_FAILED;
+    else if (!on)
+        status = tell_off(machine, outcome == ALREADY, quiet);
+    else if (!quiet)
+        tell_on(machine, outcome == ALREADY);
     /* It is done even if nobody can be told. */
     if (fflush(stdout) != 0) {
         complain("standard output: %s", strerror(errno));
         clearerr(stdout);
     }
     release_lock(&lock);
+    free(edited);
     return status;
 }
 

@@ -320,7 +320,7 @@ static const char *try_probe(const struct library *library, const char *preload,
         probe.path = "a program";
         return describe_end(&probe);
     }
-    if (!answer->library || answer->others)
+    if (!answer->library)
         return sentence("a program%s has loaded %s, not %s", whose,
                         answer->loaded[0] != '\0' ? answer->loaded : "nothing",
                         library->path);
@@ -382,8 +382,7 @@ static int note_loaded(struct dl_phdr_info *object, size_t size, void *data)
         rest += strlen("/libkeepalive.so");
     if (!is && (rest == NULL || rest[strspn(rest, ".0123456789")] != '\0'))
         return 0;
-    answer->library = answer->library || is;
-    answer->others = answer->others || !is;
+    answer->library = is && length == 0;
     snprintf(answer->loaded + length, sizeof(answer->loaded) - length, "%s%s",
              length > 0 ? " " : "", path);
     return 0;

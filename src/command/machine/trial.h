@@ -24,15 +24,14 @@ struct program {
     struct answer {
         char mark[sizeof(TRIAL_PROBE)]; /* which nobody else would write */
         bool kept_alive;                /* the probe's sockets are */
-        bool library;                   /* it has loaded the library */
-        bool others;                    /* it has loaded others of that name */
-        char loaded[PATH_MAX]; /* their paths, or what else keeps it alive */
+        bool library; /* it has loaded the library, and no other of that name */
+        char loaded[PATH_MAX]; /* all of that name, or what it has instead */
     } answer;
 };
 
 struct machine {
     struct library library;
-    struct file file;      /* as it was read */
+    char *text;            /* of ld.so.preload, as it was read */
     struct program probe;  /* as it was started then */
     struct program narrow; /* a 32-bit program in its loader, which lists what
                               it loads, for a 64-bit library; or no path */
