@@ -39,19 +39,8 @@ enum {
     VAIN = 64,                  /* sockets before the first answer */
 };
 
-struct question {
-    struct nlmsghdr header;
-    struct inet_diag_req_v2 body;
-};
-
-/* The rows whose timer is still to be asked for. */
-static struct {
-    size_t count;
-    size_t rows[BATCH];
-    struct question questions[BATCH];
-    int diag; /* the socket for them, in one network */
-    int vain; /* sockets without an answer; -1: there was one */
-} waiting = {.diag = -1};
+static int diag = -1; /* the socket for questions, in one network */
+static int vain;      /* sockets without an answer; -1: there was one */
 
 static void read_state(struct socket_row *row, int socket)
 {
@@ -91,32 +80,25 @@ static bool lacks(const struct socket_row *row, int option, int wanted)
 {
     int value = row->before[option];
 
-    if (wanted == NO_VALUE || value == NO_VALUE)
-        return false;
     if (option == KEEPALIVE_SWITCH)
         return value == 0;
+    if (wanted == NO_VALUE || value == NO_VALUE)
+        return false;
     if (option == KEEPALIVE_TIMEOUT && (value == 0 || wanted == 0))
         return value != wanted;
     return value > wanted;
 }
 
-static bool lacks_any(const struct socket_row *row, const struct wanted *wanted)
-{
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        if (lacks(row, i, i == KEEPALIVE_SWITCH ? 1 : wanted->values[i]))
-            return true;
-    return false;
-}
-
 /* Counts a connection, and whether it is one that --missing asks for. */
 static bool is_missing(struct socket_table *table, const struct socket_row *row)
 {
-    bool missing;
+    bool missing = false;
 
     if (row->remote.any.sa_family == AF_UNSPEC ||
         (is_loopback(&row->local) && is_loopback(&row->remote)))
         return false;
-    missing = lacks_any(row, &table->request->wanted);
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        missing |= lacks(row, i, table->request->wanted.values[i]);
     table->connections++;
     table->missing += missing;
     table->late += !missing && row->before[KEEPALIVE_IDLE] > HOUR;
@@ -170,51 +152,6 @@ static bool read_before(const struct socket_table *table,
            read_option(socket, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_MPTCP;
 }
 
-/* Writes an address and its port, as the kernel has them. */
-static void write_end(__be16 *port, __be32 host[4], const union address *end)
-{
-    bool inet = end->any.sa_family == AF_INET;
-
-    *port = inet ? end->inet.sin_port : end->inet6.sin6_port;
-    if (inet)
-        host[0] = end->inet.sin_addr.s_addr;
-    else
-        memcpy(host, &end->inet6.sin6_addr, sizeof(end->inet6.sin6_addr));
-}
-
-/*
- * Notes that a row, which is to be the next of the table, is to be asked for,
- * if it is a connection with keepalive on; else there is no next probe, and
- * only its state is read.
- */
-static void await_timer(struct socket_row *row, int socket, size_t place)
-{
-    struct question *question = &waiting.questions[waiting.count];
-
-    row->awaited = row->after[KEEPALIVE_SWITCH] == 1 &&
-                   row->remote.any.sa_family != AF_UNSPEC &&
-                   row->state != SYN_SENT && waiting.vain < VAIN;
-    if (!row->awaited) {
-        read_state(row, socket);
-        return;
-    }
-    waiting.rows[waiting.count++] = place;
-    *question = (struct question){
-        .header = {.nlmsg_len = sizeof(*question),
-                   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                   .nlmsg_flags = NLM_F_REQUEST},
-        .body = {.sdiag_family = (unsigned char)row->local.any.sa_family,
-                 .sdiag_protocol = IPPROTO_TCP,
-                 .idiag_ext = 1 << (INET_DIAG_INFO - 1),
-                 .idiag_states = ~0u,
-                 .id.idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}},
-    };
-    write_end(&question->body.id.idiag_sport, question->body.id.idiag_src,
-              &row->local);
-    write_end(&question->body.id.idiag_dport, question->body.id.idiag_dst,
-              &row->remote);
-}
-
 void add_socket(struct socket_table *table, struct socket_row *row, int socket)
 {
     socklen_t size = sizeof(row->local);
@@ -236,22 +173,65 @@ void add_socket(struct socket_table *table, struct socket_row *row, int socket)
         memcpy(row->after, row->before, sizeof(row->after));
         if (is_wanted(&table->request->wanted))
             set_values(table, row, socket);
-        await_timer(row, socket, table->count);
+        row->awaited = row->after[KEEPALIVE_SWITCH] == 1 &&
+                       row->remote.any.sa_family != AF_UNSPEC &&
+                       row->state != SYN_SENT && vain < VAIN;
+        if (!row->awaited)
+            read_state(row, socket);
     }
     add_row(table, row);
 }
 
-/*
- * Takes the state and the next probe from an answer: the later of the timer's
- * end and the idle time since something was received. No probe comes while data
- * is unacknowledged or unsent, or a probe is unanswered.
- */
-static void read_answer(struct socket_row *row, const struct nlmsghdr *header)
+struct question {
+    struct nlmsghdr header;
+    struct inet_diag_req_v2 body;
+};
+
+/* Writes an address and its port, as the kernel has them. */
+static void write_end(__be16 *port, __be32 host[4], const union address *end)
 {
-    const struct inet_diag_msg *body = NLMSG_DATA(header);
+    bool inet = end->any.sa_family == AF_INET;
+
+    *port = inet ? end->inet.sin_port : end->inet6.sin6_port;
+    if (inet)
+        host[0] = end->inet.sin_addr.s_addr;
+    else
+        memcpy(host, &end->inet6.sin6_addr, sizeof(end->inet6.sin6_addr));
+}
+
+static void write_question(struct question *question,
+                           const struct socket_row *row)
+{
+    struct inet_diag_sockid *id = &question->body.id;
+
+    *question = (struct question){
+        .header = {.nlmsg_len = sizeof(*question),
+                   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                   .nlmsg_flags = NLM_F_REQUEST},
+        .body = {.sdiag_family = (unsigned char)row->local.any.sa_family,
+                 .sdiag_protocol = IPPROTO_TCP,
+                 .idiag_ext = 1 << (INET_DIAG_INFO - 1),
+                 .idiag_states = ~0u,
+                 .id = {.idiag_if = row->interface,
+                        .idiag_cookie = {INET_DIAG_NOCOOKIE,
+                                         INET_DIAG_NOCOOKIE}}},
+    };
+    write_end(&id->idiag_sport, id->idiag_src, &row->local);
+    write_end(&id->idiag_dport, id->idiag_dst, &row->remote);
+}
+
+/*
+ * Takes the state and the next probe from the parts of an answer: the later of
+ * the timer's end and the idle time since something was received. No probe
+ * comes while data is unacknowledged or unsent, or a probe is unanswered.
+ */
+static void read_answer(struct socket_row *row,
+                        const struct inet_diag_msg *body, size_t left)
+{
     const struct rtattr *part = (const struct rtattr *)(body + 1);
-    size_t left = header->nlmsg_len - NLMSG_LENGTH(sizeof(*body));
     const struct tcp_info *info = NULL;
+    long long timer = (int)body->idiag_expires;
+    long long idle;
 
     for (; RTA_OK(part, left); part = RTA_NEXT(part, left))
         if (part->rta_type == INET_DIAG_INFO)
@@ -259,53 +239,17 @@ static void read_answer(struct socket_row *row, const struct nlmsghdr *header)
     row->awaited = false;
     if (body->idiag_state < STATES)
         row->state = body->idiag_state;
-    if (info != NULL && body->idiag_timer == KEEPALIVE_TIMER &&
-        info->tcpi_unacked == 0 && info->tcpi_notsent_bytes == 0 &&
-        info->tcpi_probes == 0) {
-        long long timer = (int)body->idiag_expires;
-        long long idle = row->after[KEEPALIVE_IDLE] * 1000LL -
-                         (info->tcpi_last_ack_recv < info->tcpi_last_data_recv
-                              ? info->tcpi_last_ack_recv
-                              : info->tcpi_last_data_recv);
-
-        row->next = timer > idle ? timer : idle;
-        row->next = row->next > 0 ? row->next : 0;
-    }
-}
-
-/*
- * Asks the questions that wait: until one was answered only the first, as each
- * makes the kernel look for its module, where it is not there. The inode tells
- * whether an answer is about the socket of a row, and not about one with the
- * same addresses in another network.
- */
-static void ask(struct socket_table *table)
-{
-    size_t count = waiting.vain < 0 ? waiting.count : 1;
-    size_t left = 0;
-    union {
-        struct nlmsghdr header;
-        char bytes[1024];
-    } answer;
-
-    send(waiting.diag, waiting.questions, count * sizeof(struct question), 0);
-    while (recv(waiting.diag, &answer, sizeof(answer), MSG_DONTWAIT) > 0) {
-        const struct inet_diag_msg *body = NLMSG_DATA(&answer.header);
-        struct socket_row *row = answer.header.nlmsg_type == SOCK_DIAG_BY_FAMILY
-                                     ? find_row(table, body->idiag_inode)
-                                     : NULL;
-
-        if (row != NULL && row->awaited) {
-            read_answer(row, &answer.header);
-            waiting.vain = -1;
-        }
-    }
-    for (size_t i = 0; i < waiting.count; i++)
-        if (table->rows[waiting.rows[i]].awaited) {
-            waiting.rows[left] = waiting.rows[i];
-            waiting.questions[left++] = waiting.questions[i];
-        }
-    waiting.count = left;
+    if (info == NULL || body->idiag_timer != KEEPALIVE_TIMER ||
+        info->tcpi_unacked > 0 || info->tcpi_notsent_bytes > 0 ||
+        info->tcpi_probes > 0)
+        return;
+    idle = row->after[KEEPALIVE_IDLE] * 1000LL -
+           (info->tcpi_last_ack_recv < info->tcpi_last_data_recv
+                ? info->tcpi_last_ack_recv
+                : info->tcpi_last_data_recv);
+    if (timer < idle)
+        timer = idle;
+    row->next = timer > 0 ? timer : 0;
 }
 
 /* Opens a socket for questions about the network of this one; about our own,
@@ -314,18 +258,56 @@ static int open_diag(int fd)
 {
     static int own = -1;
     int network = ioctl(fd, NETWORK_OF_SOCKET);
-    int diag = -1;
+    int opened = -1;
 
     if (own < 0)
         own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     if (network < 0 || own < 0 || setns(network, CLONE_NEWNET) == 0)
-        diag = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+        opened =
+            socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
     if (network >= 0) {
         close(network);
-        if (own >= 0 && setns(own, CLONE_NEWNET) < 0 && diag >= 0)
+        if (own >= 0 && setns(own, CLONE_NEWNET) < 0 && opened >= 0)
             err(STATUS_FAILED, "cannot return to its network namespace");
     }
-    return diag;
+    return opened;
+}
+
+/*
+ * Asks about the rows from the next on: until one was answered only about that,
+ * as each question makes the kernel look for its module, where it is not there.
+ * The inode tells whether an answer is about the socket of a row, and not about
+ * one with the same addresses in another network.
+ */
+static void ask(struct socket_table *table)
+{
+    enum { HEAD = NLMSG_LENGTH(sizeof(struct inet_diag_msg)) };
+    struct question questions[BATCH];
+    size_t count = 0;
+    ssize_t length;
+    union {
+        struct nlmsghdr header;
+        char bytes[1024];
+    } answer;
+
+    if (diag < 0)
+        diag = open_diag(-1);
+    for (size_t i = table->asked;
+         i < table->count && count < (vain < 0 ? BATCH : 1); i++)
+        if (table->rows[i].awaited)
+            write_question(&questions[count++], &table->rows[i]);
+    send(diag, questions, count * sizeof(*questions), 0);
+    while ((length = recv(diag, &answer, sizeof(answer), MSG_DONTWAIT)) > 0) {
+        const struct inet_diag_msg *body = NLMSG_DATA(&answer.header);
+        struct socket_row *row = NULL;
+
+        if (length >= HEAD && answer.header.nlmsg_type == SOCK_DIAG_BY_FAMILY)
+            row = find_row(table, body->idiag_inode);
+        if (row != NULL && row->awaited) {
+            read_answer(row, body, (size_t)length - HEAD);
+            vain = -1;
+        }
+    }
 }
 
 int fetch_socket(int pidfd, int fd, ino_t *inode)
@@ -340,8 +322,8 @@ int fetch_socket(int pidfd, int fd, ino_t *inode)
     return socket;
 }
 
-/* Turns to the network of the socket that waits first, and asks by the
- * interface as well to which it is bound. */
+/* Turns to the network of a socket, and asks by the interface as well to which
+ * it is bound. */
 static void turn_to(struct socket_row *row, int pidfd)
 {
     ino_t inode;
@@ -350,11 +332,10 @@ static void turn_to(struct socket_row *row, int pidfd)
     if (inode == row->inode) {
         int interface = read_option(socket, SOL_SOCKET, BOUND_INTERFACE);
 
-        if (interface > 0)
-            waiting.questions[0].body.id.idiag_if = (unsigned)interface;
-        if (waiting.diag >= 0)
-            close(waiting.diag);
-        waiting.diag = open_diag(socket);
+        row->interface = interface > 0 ? (unsigned)interface : 0;
+        if (diag >= 0)
+            close(diag);
+        diag = open_diag(socket);
         read_state(row, socket); /* there may be no answer again */
     }
     if (socket >= 0)
@@ -363,24 +344,19 @@ static void turn_to(struct socket_row *row, int pidfd)
 
 void find_timers(struct socket_table *table, int pidfd, bool all)
 {
-    if (waiting.count < BATCH && !all)
+    if (table->count - table->asked < BATCH && !all)
         return;
-    if (waiting.count > 0 && waiting.diag < 0)
-        waiting.diag = open_diag(-1);
-    while (waiting.count > 0) {
-        struct socket_row *first = &table->rows[waiting.rows[0]];
+    for (; table->asked < table->count; table->asked++) {
+        struct socket_row *row = &table->rows[table->asked];
 
-        ask(table);
-        if (first->awaited) {
-            turn_to(first, pidfd);
+        if (row->awaited)
+            ask(table);
+        if (row->awaited) {
+            turn_to(row, pidfd);
             ask(table);
         }
-        if (!first->awaited)
-            continue;
-        first->awaited = false;
-        waiting.vain += waiting.vain >= 0;
-        waiting.count--;
-        waiting.rows[0] = waiting.rows[waiting.count];
-        waiting.questions[0] = waiting.questions[waiting.count];
+        if (row->awaited && vain >= 0)
+            vain++;
+        row->awaited = false;
     }
 }

@@ -45,7 +45,8 @@ struct socket_row {
     ino_t inode;
     size_t chained;      /* the row before it in its bucket, plus one */
     bool shown;          /* is a TCP socket, and asked for */
-    bool awaited;        /* its timer is yet to be asked for */
+    bool awaited;        /* its timer is to be asked for, */
+    unsigned interface;  /* where it is bound to one and not found without */
     unsigned char state; /* tcpi_state, see tcp(7); 0: unknown */
     union address local;
     union address remote; /* none: not connected */
@@ -67,6 +68,7 @@ struct socket_table {
     const struct request *request;
     struct socket_row *rows;
     size_t count;
+    size_t asked;            /* of these, the kernel was asked about */
     size_t buckets[BUCKETS]; /* the last row of each, plus one */
     size_t shown;
     size_t connections; /* to other machines, not listeners */
