@@ -5,6 +5,7 @@
 #include "proc.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +18,21 @@ int open_below(int directory, const char *name, int flags)
     return openat(directory, name, O_RDONLY | O_CLOEXEC | flags);
 }
 
-char *read_below(int directory, const char *name)
+char *read_below(int directory, const char *format, ...)
 {
-    int fd = open_below(directory, name, 0);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    char name[256];
+    va_list arguments;
+    int fd;
+    FILE *file;
     char *text = calloc(1, 1); /* that of an empty file */
     size_t size = 1;
 
+    va_start(arguments, format);
+    /* clang-tidy 14 does not see that va_start() initializes */
+    vsnprintf(name, sizeof(name), format, arguments); /* NOLINT */
+    va_end(arguments);
+    fd = open_below(directory, name, 0);
+    file = fd < 0 ? NULL : fdopen(fd, "r");
     if (file == NULL || text == NULL ||
         (getdelim(&text, &size, '\0', file) < 0 && ferror(file))) {
         free(text);

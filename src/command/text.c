@@ -109,5 +109,5 @@ const char *base_name(const char *path)
 
 bool is_named(const char *path, const char *name)
 {
-    return strcmp(base_name(path), name) == 0;
+    return strcmp(path, name) == 0 || strcmp(base_name(path), name) == 0;
 }

@@ -33,7 +33,7 @@ void print_json_text(const char *text, size_t length);
 /* The name of the file, without its directory. */
 const char *base_name(const char *path);
 
-/* Is this that name? */
+/* Is this the path, or the name of the file? */
 bool is_named(const char *path, const char *name);
 
 #endif

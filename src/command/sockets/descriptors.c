@@ -11,12 +11,13 @@
 
 #include "proc.h"
 #include "sockets/socket.h"
-#include "sockets/traffic.h"
 #include "text.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <mntent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,8 +40,7 @@ enum {
 
 /* Where a socket was seen that has no row yet. */
 struct place {
-    int table;
-    int fd;
+    unsigned long long where; /* number of its table and descriptor */
     ino_t inode;
 };
 
@@ -115,13 +115,8 @@ static void note_forbidden(struct socket_table *table, int pid, int error)
 
 bool read_name(int directory, int pid, char name[COMM + 2])
 {
-    char path[sizeof("2147483647/comm")];
-    char *text;
-    size_t length;
-
-    snprintf(path, sizeof(path), "%d/comm", pid);
-    text = read_below(directory, path);
-    length = text == NULL ? 0 : strlen(text);
+    char *text = read_below(directory, "%d/comm", pid);
+    size_t length = text == NULL ? 0 : strlen(text);
 
     if (length > 0 && text[length - 1] == '\n')
         text[length - 1] = '\0';
@@ -165,60 +160,119 @@ static ino_t fetch(struct look *look, int pidfd, int fd)
     return row.inode;
 }
 
-/* The socket that the look before saw here, and that had no row; else 0. */
-static ino_t find_place(struct look *look, int fd)
-{
-    for (; look->next < look->end; look->next++) {
-        const struct place *place = &look->places[look->next];
-
-        if (place->table > look->tables ||
-            (place->table == look->tables && place->fd > fd))
-            break;
-        if (place->table == look->tables && place->fd == fd)
-            return look->places[look->next++].inode;
-        look->moved = true;
-    }
-    return 0;
-}
-
-/* Looks at a descriptor: fetches a socket that the look before saw here, or
- * reads its link. A socket that has a row counts for this process, too; one
- * that was on another descriptor before is a copy, or moved. */
+/* Looks at a descriptor: fetches a socket that the look before saw here without
+ * a row, or reads its link. A socket that has a row counts for this process,
+ * too; one that was on another descriptor before is a copy, or moved. */
 static void look_at_descriptor(struct look *look, int pidfd, int directory,
                                const char *name)
 {
     int fd = (int)strtol(name, NULL, 10);
     int pid = look->model.pid;
-    ino_t seen = find_place(look, fd);
-    ino_t inode = seen != 0 && find_row(look->table, seen) == NULL
+    struct place place = {(unsigned long long)look->tables << 32 | (unsigned)fd,
+                          0};
+    struct place *places = look->places;
+    struct socket_row *row;
+    ino_t seen = 0;
+
+    while (look->next < look->end && places[look->next].where < place.where) {
+        look->next++;
+        look->moved = true;
+    }
+    if (look->next < look->end && places[look->next].where == place.where)
+        seen = places[look->next++].inode;
+    place.inode = seen != 0 && find_row(look->table, seen) == NULL
                       ? fetch(look, pidfd, fd)
                       : read_link(look, directory, name);
-    struct socket_row *row = inode == 0 ? NULL : find_row(look->table, inode);
-
-    look->moved |= seen != 0 && inode != seen;
+    look->moved |= seen != 0 && place.inode != seen;
+    row = find_row(look->table, place.inode);
     if (row != NULL) {
         look->copied |= row->last_pid == pid && row->last_fd != fd;
         row->others += row->last_pid != pid;
         row->last_pid = pid;
         row->last_fd = fd;
-    } else if (inode != seen && inode != 0) {
-        look->places =
-            make_room(look->places, look->count, sizeof(*look->places));
-        look->places[look->count++] = (struct place){look->tables, fd, inode};
+    } else if (place.inode != 0 && place.inode != seen) {
+        look->places = make_room(places, look->count, sizeof(place));
+        look->places[look->count++] = place;
         look->opened = true;
     }
 }
 
-/* A kernel thread, or one that has ended, has no memory and no descriptors. */
-static bool has_memory(const struct look *look, int thread)
+/* Joins the group in a line "ID:CONTROLLERS:PATH" of /proc/PID/cgroup, where
+ * its hierarchy is mounted. */
+static void join_group(char *line)
 {
-    char path[32];
-    char *text;
-    bool has;
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    const char *group = strchr(line, '/');
+    const struct mntent *entry;
+    const char *controller;
 
-    snprintf(path, sizeof(path), "%d/status", thread);
-    text = read_below(dirfd(look->tasks), path);
-    has = text != NULL && strstr(text, "\nVmSize:") != NULL;
+    strsep(&line, ":");
+    controller = strsep(&line, ",:");
+    while (mounts != NULL && group != NULL &&
+           (entry = getmntent(mounts)) != NULL) {
+        char path[2 * PATH_MAX];
+        int fd;
+
+        if (strcmp(entry->mnt_type, "cgroup") != 0 ||
+            hasmntopt(entry, controller) == NULL)
+            continue;
+        snprintf(path, sizeof(path), "%s%s/cgroup.procs", entry->mnt_dir,
+                 group);
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd >= 0) {
+            (void)!write(fd, "0", 1); /* the caller sees whether it is so */
+            close(fd);
+        }
+    }
+    if (mounts != NULL)
+        endmntent(mounts);
+}
+
+/*
+ * A socket that is fetched gets the traffic class of the process that fetches
+ * it, by its groups of net_cls and net_prio (cgroup v1), see pidfd_getfd(2). So
+ * our groups become those of its own process, by the directory of its threads.
+ * False if one of them cannot be joined.
+ */
+static bool join_groups(int tasks, bool again)
+{
+    static char *ours;
+    char *theirs;
+    char *rest;
+    char *line;
+    bool same;
+
+    if (ours == NULL)
+        ours = read_below(AT_FDCWD, "/proc/self/cgroup");
+    if (ours == NULL || strstr(ours, "net_") == NULL)
+        return true;
+    rest = theirs = read_below(tasks, "../cgroup");
+    same = theirs != NULL;
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        const char *found = strstr(ours, line);
+        char controllers[64] = "";
+
+        sscanf(line, "%*d:%63[^:]", controllers);
+        if (strstr(controllers, "net_") == NULL ||
+            (found != NULL && found[strlen(line)] == '\n'))
+            continue;
+        same = false;
+        join_group(line);
+    }
+    free(theirs);
+    if (same || again)
+        return same;
+    free(ours);
+    ours = NULL;
+    return join_groups(tasks, true);
+}
+
+/* A kernel thread, or one that has ended, has no memory and no descriptors. */
+static bool has_memory(int thread)
+{
+    char *text = read_below(AT_FDCWD, "/proc/%d/status", thread);
+    bool has = text != NULL && strstr(text, "\nVmSize:") != NULL;
+
     free(text);
     return has;
 }
@@ -229,25 +283,22 @@ static void look_at_thread(struct look *look, int thread)
     bool main = thread == look->model.pid;
     int pidfd =
         main ? look->pidfd : (int)syscall(SYS_pidfd_open, thread, ONE_THREAD);
-    char path[32];
-    int directory = -1;
-    DIR *list = NULL;
+    char path[sizeof("/proc/2147483647/task/2147483647/fd")];
     const struct dirent *entry;
+    DIR *list;
 
-    snprintf(path, sizeof(path), "%d/fd", thread);
-    if (pidfd >= 0)
-        directory = open_below(dirfd(look->tasks), path, O_DIRECTORY);
-    if (directory >= 0)
-        list = fdopendir(directory);
-    if (list == NULL && (errno != EACCES || has_memory(look, thread)))
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", look->model.pid,
+             thread);
+    list = pidfd < 0 ? NULL : opendir(path);
+    if (list == NULL && (errno != EACCES || has_memory(thread)))
         look->error = errno;
     while (list != NULL && look->error == 0 && (entry = readdir(list)) != NULL)
         if (entry->d_name[0] != '.')
-            look_at_descriptor(look, pidfd, directory, entry->d_name);
+            look_at_descriptor(look, pidfd, dirfd(list), entry->d_name);
     find_timers(look->table, pidfd, true);
     /* Only this thread need have ended. */
     if (look->error == ESRCH || look->error == ENOENT ||
-        (look->error == EACCES && !has_memory(look, thread))) {
+        (look->error == EACCES && !has_memory(thread))) {
         look->error = 0;
         look->moved = true;
     }
@@ -344,7 +395,7 @@ void add_process(struct socket_table *table, int pid)
         look.error = errno == ENOENT ? EACCES : errno; /* it may be hidden */
     else if (has_ended(look.pidfd))
         look.error = ESRCH;
-    else if (!join_groups(dirfd(look.tasks)))
+    else if (!join_groups(dirfd(look.tasks), false))
         reason = "left out, as looking would take the class of its traffic "
                  "away (net_cls, net_prio) and its group cannot be joined";
     else if (!look_at_process(&look))

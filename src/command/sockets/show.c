@@ -7,7 +7,6 @@
 #include "exit_status.h"
 #include "proc.h"
 #include "sockets/descriptors.h"
-#include "sockets/print.h"
 #include "text.h"
 
 #include <dirent.h>
@@ -25,38 +24,31 @@
 /* With no descriptor left a process would look like one that is not there. */
 static void need_descriptors(void)
 {
-    enum { NEEDED = 12 };
+    enum { NEEDED = 16 };
     struct rlimit limit;
-    int opened[NEEDED];
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    for (int i = 0; i < NEEDED; i++) {
-        opened[i] = open("/", O_PATH | O_CLOEXEC);
-        if (opened[i] < 0)
-            err(STATUS_FAILED, "%d descriptors are needed (ulimit -n)", NEEDED);
-    }
-    for (int i = 0; i < NEEDED; i++)
-        close(opened[i]);
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < NEEDED)
+        errx(STATUS_FAILED, "%d descriptors are needed (ulimit -n)", NEEDED);
 }
 
 /* In a /proc of another pid namespace a number is another process. */
 static void need_proc(void)
 {
-    static const char label[] = "\nNSpid:\t";
     char *text = read_below(AT_FDCWD, "/proc/self/status");
-    const char *numbers = text == NULL ? "" : strstr(text, label);
+    const char *line = text == NULL ? NULL : strstr(text, "\nNSpid:");
     struct stat status;
+    int numbers[2];
 
     if (text == NULL && (errno != ENOENT || lstat("/proc/self", &status) < 0))
         errx(STATUS_FAILED, "/proc cannot be read: %s",
              errno == ENOENT ? "it is not mounted" : strerror(errno));
     /* A number for each namespace, from that of /proc to our own */
-    if (text == NULL ||
-        (numbers != NULL && strcspn(numbers + sizeof(label), "\t") <
-                                strcspn(numbers + sizeof(label), "\n")))
+    if (text == NULL || (line != NULL && sscanf(line, " NSpid: %d %d", numbers,
+                                                numbers + 1) == 2))
         errx(STATUS_FAILED,
              "/proc is that of another pid namespace; mount that of this one "
              "(unshare --mount-proc, nsenter -m)");
@@ -99,7 +91,7 @@ static void note_hidden(struct socket_table *table)
 static bool has_name(int proc, int pid, const char *name)
 {
     static const char deleted[] = " (deleted)";
-    char path[sizeof("2147483647/cmdline")];
+    char path[sizeof("2147483647/exe")];
     char text[PATH_MAX];
     char *words;
     char *end;
@@ -114,11 +106,8 @@ static bool has_name(int proc, int pid, const char *name)
     end = strstr(text, deleted);
     if (end != NULL && end[sizeof(deleted) - 1] == '\0')
         *end = '\0';
-    snprintf(path, sizeof(path), "%d/cmdline", pid);
-    words = read_below(proc, path);
-    has =
-        is_named(text, name) || strcmp(text, name) == 0 ||
-        (words != NULL && (is_named(words, name) || strcmp(words, name) == 0));
+    words = read_below(proc, "%d/cmdline", pid);
+    has = is_named(text, name) || (words != NULL && is_named(words, name));
     free(words);
     return has;
 }
@@ -149,13 +138,9 @@ static bool add_named(struct socket_table *table, const char *name)
 /* The process of a number, which may be that of one of its threads. */
 static int process_of(int number)
 {
-    char path[sizeof("/proc/2147483647/status")];
-    char *text;
-    int process;
+    char *text = read_below(AT_FDCWD, "/proc/%d/status", number);
+    int process = text == NULL ? 0 : find_number(text, "\nTgid:");
 
-    snprintf(path, sizeof(path), "/proc/%d/status", number);
-    text = read_below(AT_FDCWD, path);
-    process = text == NULL ? 0 : find_number(text, "\nTgid:");
     free(text);
     return process > 0 ? process : number;
 }
@@ -179,42 +164,56 @@ static void add_operand(struct socket_table *table, const char *operand)
     }
 }
 
-/*
- * Names values that were not taken. Where the kernel took one and another stays
- * a BPF program of --force makes it. The kernel does not report a socket's
- * cgroup, but most are made in that of their process.
- */
-static void print_refusal(const struct refusal *refusal)
+/* Names a value that sockets did not take, the first of them and how many. */
+static void print_refusal(const struct socket_row *row, int option, int error,
+                          size_t count)
 {
-    char name[64];
+    /* A BPF program of --force makes another value stay. The kernel does not
+     * report a socket's cgroup, but most are made in that of their process. */
+    char *text = error == STAYS
+                     ? read_below(AT_FDCWD, "/proc/%d/cgroup", row->pid)
+                     : NULL;
+    char *path = text == NULL ? NULL : strstr(text, "0::/");
     char more[64] = "";
     const char *flag;
-    char *text = NULL;
-    char *path = NULL;
 
-    for (int i = 0; find_column(i, &flag) != refusal->option;)
-        i++;
-    if (refusal->count > 1)
-        snprintf(more, sizeof(more), ", and of %zu more socket%s,",
-                 refusal->count - 1, refusal->count == 2 ? "" : "s");
-    if (refusal->error == 0) {
-        snprintf(name, sizeof(name), "/proc/%d/cgroup", refusal->pid);
-        text = read_below(AT_FDCWD, name);
-        path = text == NULL ? NULL : strstr(text, "0::/");
-    }
     if (path != NULL) {
         path += strlen("0::/");
         path[strcspn(path, "\n")] = '\0';
     }
-    complain("%d: %s of descriptor %d%s cannot be set: %s%s", refusal->pid,
-             flag, refusal->fd, more,
-             refusal->error != 0 ? strerror(refusal->error)
-                                 : "another value stays, as --force for a "
-                                   "cgroup makes it; see keepalive --cgroup ",
-             refusal->error != 0               ? ""
-             : path == NULL || path[0] == '\0' ? "DIR"
-                                               : path);
+    for (int i = 0; find_column(i, &flag) != option;)
+        i++;
+    if (count > 1)
+        snprintf(more, sizeof(more), ", and of %zu more socket%s,", count - 1,
+                 count == 2 ? "" : "s");
+    complain("%d: %s of descriptor %d%s cannot be set: %s%s", row->pid, flag,
+             row->fd, more,
+             error != STAYS ? strerror(error)
+                            : "another value stays, as --force for a cgroup "
+                              "makes it; see keepalive --cgroup ",
+             error != STAYS                  ? ""
+             : path == NULL || *path == '\0' ? "DIR"
+                                             : path);
     free(text);
+}
+
+/* One line for each option and error. */
+static void print_refusals(struct socket_table *table, int option)
+{
+    struct socket_row *rows = table->rows;
+
+    for (size_t i = 0; i < table->count; i++) {
+        int error = rows[i].errors[option];
+        size_t count = 0;
+
+        for (size_t j = i; error != 0 && j < table->count; j++)
+            if (rows[j].errors[option] == error) {
+                rows[j].errors[option] = 0;
+                count++;
+            }
+        if (count > 0)
+            print_refusal(&rows[i], option, error, count);
+    }
 }
 
 /* The last line with --missing. */
@@ -238,15 +237,15 @@ static void print_missing(const struct socket_table *table)
              words, late);
 }
 
-static void print_summary(const struct socket_table *table)
+static void print_summary(struct socket_table *table)
 {
     bool by_root = geteuid() != 0 && table->reach_error != ENOSYS;
 
     for (size_t i = 0; i < table->count; i++)
         if (table->rows[i].shown)
             hint_at_values(table->request->wanted.values, table->rows[i].after);
-    for (size_t i = 0; i < table->refusal_count; i++)
-        print_refusal(&table->refusals[i]);
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
+        print_refusals(table, i);
     if (table->out_of_reach > 0)
         complain("%d process%s out of reach; %s", table->out_of_reach,
                  table->out_of_reach == 1 ? " is" : "es are",
@@ -269,7 +268,7 @@ int show_sockets(const struct request *request)
         add_operand(&table, request->operands[i]);
     if (request->given['a'] != NULL)
         add_named(&table, NULL);
-    print_sockets(&table);
+    print_table(&table);
     fflush(stdout);
     print_summary(&table);
     if (request->given['m'] != NULL && table.missing > 0 &&

@@ -114,7 +114,6 @@ static void set_values(struct socket_table *table, struct socket_row *row,
     bool dry_run = request->given['n'] != NULL;
     bool keep =
         request->given['m'] != NULL && row->before[KEEPALIVE_SWITCH] == 1;
-    int errors[KEEPALIVE_OPTIONS] = {0};
     int wanted[KEEPALIVE_OPTIONS];
 
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
@@ -124,17 +123,22 @@ static void set_values(struct socket_table *table, struct socket_row *row,
         if (wanted[i] == NO_VALUE)
             continue;
         if (!dry_run)
-            errors[i] = -set_value(socket, i, wanted[i]);
+            row->errors[i] = -set_value(socket, i, wanted[i]);
         else if (row->before[i] != NO_VALUE)
             row->after[i] = wanted[i];
         else
-            errors[i] = ENOPROTOOPT;
+            row->errors[i] = ENOPROTOOPT;
     }
     if (!dry_run)
         read_values(socket, row->after);
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        if (wanted[i] != NO_VALUE && row->after[i] != wanted[i])
-            add_refusal(table, row, i, errors[i]);
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        if (wanted[i] == NO_VALUE || row->after[i] == wanted[i])
+            row->errors[i] = 0;
+        else if (row->errors[i] == 0)
+            row->errors[i] = STAYS;
+        if (row->errors[i] != 0)
+            worsen(table, PROCESS_REFUSED);
+    }
 }
 
 /* Reads the values, with --missing no more than that takes. Is it a TCP socket?

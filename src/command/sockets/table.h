@@ -23,6 +23,7 @@ enum {
 };
 
 enum {
+    STAYS = -1,      /* in place of an error: it was taken, another stays */
     COMM = 15,       /* bytes of a process's name, see proc_pid_comm(5) */
     BUCKETS = 65536, /* of rows, by the low bits of their inode */
 };
@@ -52,16 +53,8 @@ struct socket_row {
     union address remote; /* none: not connected */
     int before[KEEPALIVE_OPTIONS];
     int after[KEEPALIVE_OPTIONS];
+    int errors[KEEPALIVE_OPTIONS]; /* why a value was not taken; or 0 */
     long long next; /* milliseconds to the next probe, or NO_VALUE */
-};
-
-/* An option that sockets did not take, for one reason; the first of them. */
-struct refusal {
-    int option;
-    int error; /* 0: the kernel gave none */
-    int pid;
-    int fd;
-    size_t count;
 };
 
 struct socket_table {
@@ -77,8 +70,6 @@ struct socket_table {
     int out_of_reach;   /* processes, with --all */
     int reach_error;    /* why the last of them is */
     int status;
-    struct refusal *refusals;
-    size_t refusal_count;
 };
 
 /* The exit status becomes this one, unless it is a higher one already. */
@@ -93,8 +84,7 @@ struct socket_row *find_row(const struct socket_table *table, ino_t inode);
 
 void add_row(struct socket_table *table, const struct socket_row *row);
 
-/* Notes that the socket of a row did not take an option; worsens the status. */
-void add_refusal(struct socket_table *table, const struct socket_row *row,
-                 int option, int error);
+/* Prints the rows that are shown, as JSON if that is asked for. */
+void print_table(const struct socket_table *table);
 
 #endif
