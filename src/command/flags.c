@@ -18,9 +18,8 @@ enum { NONE = -1, OPERAND = 1 };
 
 /*
  * The flags. One that has a row of keepalive_options sets its value: to the
- * argument or, where it takes none, to its own name. Those that take an
- * argument are also the columns of tables and JSON, in this order, after
- * KEEPALIVE_SWITCH.
+ * argument or, where it takes none, to its own name. The first, one for each
+ * row but KEEPALIVE_SWITCH, are also the columns of tables and JSON behind it.
  */
 static const struct flag {
     int row;
@@ -61,14 +60,8 @@ enum { FLAGS = sizeof(flags) / sizeof(*flags) };
 
 int find_column(int column, const char **name)
 {
-    *name = "keepalive";
-    for (int i = 0; column > 0 && i < FLAGS; i++)
-        if (flags[i].row != NONE && flags[i].argument[0] != '\0' &&
-            --column == 0) {
-            *name = flags[i].name;
-            return flags[i].row;
-        }
-    return KEEPALIVE_SWITCH;
+    *name = column == 0 ? "keepalive" : flags[column - 1].name;
+    return column == 0 ? KEEPALIVE_SWITCH : flags[column - 1].row;
 }
 
 /* Notes the value that a flag sets; false, with what the library would say of
