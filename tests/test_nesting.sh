@@ -221,6 +221,13 @@ for at in "$inner" "$inner/deeper"; do
 'lonely' ($lonely) of $inner allows no other beside it; nothing was changed
 status 125" "$(said -t 222 --cgroup "$at")"
 done
+"$tmp/attach" detach setter "$inner"
+"$tmp/attach" override lenient "$inner"
+lenient=$("$tmp/attach" list "$inner" | cut -d ' ' -f 1)
+expect 'one that could be overridden below, at the cgroup itself' "keepalive: \
+$inner: the program 'lenient' ($lenient) of $inner allows no other beside it; \
+nothing was changed
+status 125" "$(said -t 222 --cgroup "$inner")"
 rmdir "$inner/deeper" "$inner" "$outer/beside/below" "$outer/beside"
 mkdir "$inner"
 
@@ -279,6 +286,20 @@ put -f -t 222 --cgroup "$cgroup"
 "$tmp/attach" detach guard "$cgroup"
 expect 'the guard is missing' "$head
 force 222 - - - $cgroup
+keepalive: $cgroup: the half of --force that refuses other values is \
+missing; set them again
+status 2" "$(said --cgroup "$cgroup")"
+# The guard is still that of an earlier call: killed at the last of four, of
+# which two are those of the trial.
+put -f -t 222 --cgroup "$cgroup"
+strace -o "$tmp/trace" -e trace=bpf "$COMMAND" -f -t 333 --cgroup "$cgroup" \
+    >"$tmp/out"
+call=$(grep '^bpf(' "$tmp/trace" | grep -n BPF_PROG_ATTACH | sed -n '4s/:.*//p')
+put -f -t 222 --cgroup "$cgroup"
+strace -o "$tmp/trace" -e trace=bpf -e inject="bpf:signal=KILL:when=$call" \
+    "$COMMAND" -f -t 333 --cgroup "$cgroup" >"$tmp/out" 2>&1
+expect 'the guard of an earlier call' "$head
+force 333 - - - $cgroup
 keepalive: $cgroup: the half of --force that refuses other values is \
 missing; set them again
 status 2" "$(said --cgroup "$cgroup")"
