@@ -210,7 +210,9 @@ static enum state judge(struct machine *machine, const char **reason)
     bool named = is_entered(machine);
 
     *reason = run_probe(&machine->probe);
-    if (*reason == NULL && answer->kept_alive && !named)
+    if (*reason != NULL)
+        return UNKNOWN;
+    if (answer->kept_alive && !named)
         *reason = sentence("%s, which is not the entry's", answer->loaded);
     if (answer->kept_alive)
         return ON;
@@ -295,6 +297,7 @@ static int show_status(struct machine *machine, bool json)
         state = judge(machine, &reason);
     } while (!is_unchanged(machine->text) && --attempts > 0);
     well = state == ON && fault == NULL && reason == NULL;
+    find_narrow(machine);
     print_head(machine, fault, json);
     if (reason != NULL)
         print_finding("what a program has", reason, false, json);
@@ -425,6 +428,8 @@ static int change_machine(struct machine *machine, bool on, bool quiet)
     int status = 0;
 
     signal(SIGPIPE, SIG_IGN);
+    if (on)
+        find_narrow(machine);
     if (!take_lock(&lock, LOCK_FILE))
         return STATUS_FAILED;
     unlink(NEW_FILE); /* what a run that was killed has left */
@@ -472,8 +477,6 @@ int switch_machine(const struct request *request)
         close(fd);
         /* A library that is gone, or broken, can be switched off as well. */
         library_find(&machine.library);
-        if (on || status)
-            find_narrow(&machine);
         return status ? show_status(&machine, json)
                       : change_machine(&machine, on, quiet);
     }

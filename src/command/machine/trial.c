@@ -33,8 +33,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* The descriptor on which the probe answers */
-enum { ANSWER = STDERR_FILENO + 1 };
+enum {
+    ANSWER = STDERR_FILENO + 1, /* the descriptor on which the probe does */
+    NOBODY = 65534,
+    SECONDS_EACH = 10,
+};
 
 /* Where programs are */
 static const char *const directories[] = {
@@ -148,20 +151,6 @@ bool find_installed(const char *name, bool set_user_id, char path[PATH_MAX])
     return false;
 }
 
-/*
- * Becomes another user, nobody, so that a set-user-ID program gains rights, and
- * what only root may read cannot be read. Where root cannot become another,
- * there is nobody to try this for.
- */
-static void become_nobody(void)
-{
-    enum { NOBODY = 65534 };
-
-    if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-        setresuid(NOBODY, NOBODY, NOBODY) < 0)
-        _exit(0);
-}
-
 /* Becomes the program, with standard error on the pipe. */
 static void become_program(const void *argument, int standard_error)
 {
@@ -183,8 +172,13 @@ static void become_program(const void *argument, int standard_error)
         dup2(program->pipe, ANSWER);
         fcntl(ANSWER, F_SETFD, 0);
     }
-    if (program->nobody)
-        become_nobody();
+    /* Another user, so that a set-user-ID program gains rights, and what only
+     * root may read cannot be read. Where root cannot become another, there is
+     * nobody to try this for. */
+    if (program->nobody &&
+        (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+         setresuid(NOBODY, NOBODY, NOBODY) < 0))
+        _exit(0);
     execve(program->path, (char *const *)program->arguments, environment);
     _exit(errno == ENOEXEC ? STATUS_CANNOT_RUN : STATUS_NOT_FOUND);
 }
@@ -192,7 +186,6 @@ static void become_program(const void *argument, int standard_error)
 /* Runs a program to its end. */
 static void run_program(struct program *program)
 {
-    enum { SECONDS_EACH = 10 };
     size_t length;
 
     program->status =
@@ -253,8 +246,8 @@ static const char *try_program(struct program *program)
 void find_narrow(struct machine *machine)
 {
     static const char i386[] = "/lib/ld-linux.so.2";
-    const char *loader =
-        access(i386, X_OK) == 0 ? i386 : "/lib/ld-linux-armhf.so.3";
+    static const char arm[] = "/lib/ld-linux-armhf.so.3";
+    const char *loader = access(i386, X_OK) == 0 ? i386 : arm;
     struct program help = {.path = loader, .arguments = {"ld.so", "--help"}};
     unsigned kind = read_elf(loader, NULL);
     glob_t files = {0};
@@ -313,7 +306,7 @@ static const char *try_probe(const struct library *library, const char *preload,
 
     if (run_probe(&probe) != NULL) {
         if (probe.status == 0 && nobody)
-            return NULL; /* see become_nobody() */
+            return NULL; /* root could not become another */
         if (WIFEXITED(probe.status) && WEXITSTATUS(probe.status) <= 1)
             return "a library that is loaded closes the pipe on which a "
                    "program would answer";
@@ -397,10 +390,8 @@ int be_probe(void)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     /* A service may be denied what other programs have. */
-    if (fd < 0) {
-        warn("socket");
-        return STATUS_FAILED;
-    }
+    if (fd < 0)
+        err(STATUS_FAILED, "socket");
     getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &size);
     answer->kept_alive = value == 1;
     close(fd); /* which has the number of the pipe if that was closed */
