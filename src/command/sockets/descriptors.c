@@ -40,7 +40,7 @@ enum {
 
 /* Where a socket was seen that has no row yet. */
 struct place {
-    unsigned long long where; /* number of its table and descriptor */
+    unsigned long long where; /* thread and descriptor */
     ino_t inode;
 };
 
@@ -53,7 +53,7 @@ struct look {
     int error;           /* why it cannot be looked at, or 0 */
     int threads[TABLES]; /* one with each table of descriptors */
     int known;           /* of these */
-    int tables;          /* looked at in this look */
+    int thread;          /* that is looked at */
     struct place *places;
     size_t count;
     size_t next; /* of those of the look before, to be seen again */
@@ -168,7 +168,7 @@ static void look_at_descriptor(struct look *look, int pidfd, int directory,
 {
     int fd = (int)strtol(name, NULL, 10);
     int pid = look->model.pid;
-    struct place place = {(unsigned long long)look->tables << 32 | (unsigned)fd,
+    struct place place = {(unsigned long long)look->thread << 32 | (unsigned)fd,
                           0};
     struct place *places = look->places;
     struct socket_row *row;
@@ -287,6 +287,7 @@ static void look_at_thread(struct look *look, int thread)
     const struct dirent *entry;
     DIR *list;
 
+    look->thread = thread;
     snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", look->model.pid,
              thread);
     list = pidfd < 0 ? NULL : opendir(path);
@@ -306,7 +307,6 @@ static void look_at_thread(struct look *look, int thread)
         closedir(list);
     if (!main && pidfd >= 0)
         close(pidfd);
-    look->tables++;
 }
 
 /* Does this thread have descriptors that were not looked at? */
@@ -358,7 +358,7 @@ static bool look_at_process(struct look *look)
         look->moved = look->opened = false;
         look->next = look->end;
         look->end = look->count;
-        look->known = look->tables = 0;
+        look->known = 0;
         rewinddir(look->tasks);
         while (look->error == 0 && (entry = readdir(look->tasks)) != NULL) {
             int thread = (int)strtol(entry->d_name, NULL, 10);
