@@ -38,17 +38,18 @@ static void need_descriptors(void)
 /* In a /proc of another pid namespace a number is another process. */
 static void need_proc(void)
 {
+    static const char label[] = "\nNSpid:\t";
     char *text = read_below(AT_FDCWD, "/proc/self/status");
-    const char *line = text == NULL ? NULL : strstr(text, "\nNSpid:");
+    const char *numbers = text == NULL ? NULL : strstr(text, label);
     struct stat status;
-    int numbers[2];
 
     if (text == NULL && (errno != ENOENT || lstat("/proc/self", &status) < 0))
         errx(STATUS_FAILED, "/proc cannot be read: %s",
              errno == ENOENT ? "it is not mounted" : strerror(errno));
     /* A number for each namespace, from that of /proc to our own */
-    if (text == NULL || (line != NULL && sscanf(line, " NSpid: %d %d", numbers,
-                                                numbers + 1) == 2))
+    if (text == NULL ||
+        (numbers != NULL && strcspn(numbers + sizeof(label), "\t") <
+                                strcspn(numbers + sizeof(label), "\n")))
         errx(STATUS_FAILED,
              "/proc is that of another pid namespace; mount that of this one "
              "(unshare --mount-proc, nsenter -m)");

@@ -84,14 +84,6 @@ static void put_cell(struct sheet *sheet, const char *head, const char *text,
     fputs(quote, sheet->out);
 }
 
-static void put_number(struct sheet *sheet, const char *head, int number)
-{
-    char text[CELL];
-
-    snprintf(text, CELL, "%d", number);
-    put_cell(sheet, head, text, false);
-}
-
 static void put_address(struct sheet *sheet, const char *head,
                         const union address *address)
 {
@@ -150,9 +142,11 @@ static void put_row(struct sheet *sheet, const struct socket_row *row,
     put_cell(sheet, "pid", text, false);
     put_cell(sheet, "name", json || row->name[0] != '\0' ? row->name : NULL,
              true);
+    snprintf(text, CELL, "%d", row->others);
     if (json)
-        put_number(sheet, "others", row->others);
-    put_number(sheet, "fd", row->fd);
+        put_cell(sheet, "others", text, false);
+    snprintf(text, CELL, "%d", row->fd);
+    put_cell(sheet, "fd", text, false);
     put_address(sheet, "local", &row->local);
     put_address(sheet, "remote", &row->remote);
     put_cell(sheet, "state", states[row->state], true);
@@ -184,10 +178,7 @@ static void print_aligned(const char *text)
 
         for (const char *from = text; *from != '\0'; from++) {
             if (*from != '\t' && *from != '\n') {
-                *end = *from;
-                if (*end == ' ')
-                    *end = '_';
-                end++;
+                *end++ = (char)(*from == ' ' ? '_' : *from);
                 width += ((unsigned char)*from & 0xc0) != 0x80;
                 continue;
             }
