@@ -209,13 +209,16 @@ start "$tmp/threads" own
         "$(inject kcmp:error=ESRCH:when=1..2 "$COMMAND" -p "$pid")"
 
 # Where it cannot be known whether threads share descriptors, that is said.
-start python3 -c 'import threading, time
+start python3 -c 'import socket, threading, time
+kept = socket.create_server(("127.0.0.1", 0))
 threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
 print("ready", flush=True)
 time.sleep(1000)'
 for error in EPERM ENOSYS; do
-    expect "kcmp: $error" 'status 2 1' "$(strace -qq -o "$tmp/trace" \
-        -e inject=kcmp:error=$error "$COMMAND" -p "$pid" >"$tmp/out" 2>&1
-        echo "status $? $(grep -c "^keepalive: $pid: .*kcmp\|$pid: .*" "$tmp/out")")"
+    expect "kcmp: $error, the rest is shown" 'status 2, 1 line, 1 row' \
+        "$(strace -qq -o "$tmp/trace" -e inject=kcmp:error=$error \
+            "$COMMAND" -p "$pid" >"$tmp/out" 2>"$tmp/err"
+        echo "status $?, $(grep -c "^keepalive: $pid: " "$tmp/err") line,\
+ $(grep -c ' listen ' "$tmp/out") row")"
 done
 finish

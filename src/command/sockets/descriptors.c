@@ -342,7 +342,8 @@ static bool has_new_table(struct look *look, int thread)
  * also between the tables of threads. So a first look only reads their links,
  * the next fetches the sockets and reads the links of the others again, and so
  * on until nothing moved and what is new was opened later. False if there is no
- * such look.
+ * such look. Where other threads cannot be looked at, the sockets of the main
+ * thread are still fetched.
  */
 static bool look_at_process(struct look *look)
 {
@@ -350,11 +351,12 @@ static bool look_at_process(struct look *look)
     const struct dirent *entry;
 
     read_name(dirfd(look->tasks), look->model.pid, look->model.name);
-    for (int i = 0;
-         i < LOOKS && look->error == 0 && quiet < (look->copied ? QUIET : 1);
+    for (int i = 0; i < LOOKS && quiet < (look->copied ? QUIET : 1) &&
+                    (look->error == 0 || i < 2);
          i++) {
         bool settled = !look->moved && i >= OPENED;
 
+        look->error = 0;
         look->moved = look->opened = false;
         look->next = look->end;
         look->end = look->count;
