@@ -225,7 +225,7 @@ rm "$tmp/usr/lib/x-y" "$tmp/usr/lib/step"
 mv "$tmp/usr/lib/real" "$tmp/usr/lib/x-y"
 mount --bind "$tmp/usr/lib" "$tmp/usr/lib"
 mount -o remount,bind,noexec "$tmp/usr/lib"
-refused 'noexec' 'mounted noexec'
+refused 'noexec' 'failed to map segment from shared object'
 umount "$tmp/usr/lib"
 mount -t tmpfs none /sys/kernel
 mkdir -p /sys/kernel/security/apparmor

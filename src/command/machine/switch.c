@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* Only root can open it. */
@@ -37,22 +36,18 @@ static bool is_entered(const struct machine *machine)
     return find_word(machine->text, &machine->library, library_is) != NULL;
 }
 
-static const char *check_file(const struct machine *machine)
+static const char *check_file(struct machine *machine)
 {
     const struct library *library = &machine->library;
     const char *fault = library->fault;
-    struct statvfs mount;
 
     if (fault == NULL && !library->installed && !is_entered(machine))
         fault = "not installed, but in a build tree";
-    if (fault == NULL && statvfs(library->path, &mount) == 0 &&
-        (mount.f_flag & ST_NOEXEC) != 0)
-        fault = "on a file system mounted noexec";
     return fault == NULL ? NULL : sentence("%s: %s", library->path, fault);
 }
 
 /* Programs of users who cannot read the list start without the library. */
-static const char *check_owners(const struct machine *machine)
+static const char *check_owners(struct machine *machine)
 {
     const char *const paths[] = {machine->library.path, machine->library.twin,
                                  machine->text != NULL ? PRELOAD_FILE : ""};
@@ -69,7 +64,7 @@ static const char *check_owners(const struct machine *machine)
  * program prints a line. glibc's loader: "ERROR: ld.so: object 'PATH' from
  * /etc/ld.so.preload cannot be preloaded (REASON): ignored."
  */
-static const char *check_others(const struct machine *machine)
+static const char *check_others(struct machine *machine)
 {
     const struct library *library = &machine->library;
     const char *object = machine->probe.said;
@@ -105,7 +100,7 @@ static bool has_line(const char *path, const char *text)
 #define PROFILES "/sys/kernel/security/apparmor/profiles"
 
 /* The profiles' abstractions/base admits libraries below these. */
-static const char *check_apparmor(const struct machine *machine)
+static const char *check_apparmor(struct machine *machine)
 {
     const char *path = machine->library.path;
 
@@ -117,8 +112,9 @@ static const char *check_apparmor(const struct machine *machine)
                     path);
 }
 
-static const char *check_narrow(const struct machine *machine)
+static const char *check_narrow(struct machine *machine)
 {
+    find_narrow(machine);
     if (machine->narrow.path == NULL || machine->library.twin[0] != '\0')
         return NULL;
     return sentence("%s is a 32-bit program, and there is no library for it",
@@ -126,7 +122,7 @@ static const char *check_narrow(const struct machine *machine)
 }
 
 /* Its seccomp filter kills it at setsockopt(SO_KEEPALIVE) if it uses NTS. */
-static const char *note_chronyd(const struct machine *machine)
+static const char *note_chronyd(struct machine *machine)
 {
     static const char *const places[] = {
         "/etc/systemd/system/chrony*.service",
@@ -155,7 +151,7 @@ static const char *note_chronyd(const struct machine *machine)
 }
 
 /* The profile of snap-confine lists the libraries that it may load. */
-static const char *note_snaps(const struct machine *machine)
+static const char *note_snaps(struct machine *machine)
 {
     (void)machine;
     return has_line(PROFILES, "snap-confine (enforce)")
@@ -164,7 +160,7 @@ static const char *note_snaps(const struct machine *machine)
                : NULL;
 }
 
-static const char *check_start(const struct machine *machine)
+static const char *check_start(struct machine *machine)
 {
     return start_programs(machine,
                           is_entered(machine) ? NULL : machine->library.entry);
@@ -177,7 +173,7 @@ static const char *check_start(const struct machine *machine)
  */
 static const struct check {
     const char *name;
-    const char *(*find)(const struct machine *machine);
+    const char *(*find)(struct machine *machine);
     bool note; /* good to know; nothing is refused for it */
 } checks[] = {
     {"file", check_file, false},
@@ -297,7 +293,6 @@ static int show_status(struct machine *machine, bool json)
         state = judge(machine, &reason);
     } while (!is_unchanged(machine->text) && --attempts > 0);
     well = state == ON && fault == NULL && reason == NULL;
-    find_narrow(machine);
     print_head(machine, fault, json);
     if (reason != NULL)
         print_finding("what a program has", reason, false, json);
@@ -402,7 +397,7 @@ static int tell_off(struct machine *machine, bool already, bool quiet)
     return reason != NULL || loaded[0] != '\0' ? MACHINE_DOUBT : 0;
 }
 
-static void tell_on(const struct machine *machine, bool already)
+static void tell_on(struct machine *machine, bool already)
 {
     char *idle = read_below(AT_FDCWD, "/proc/sys/net/ipv4/tcp_keepalive_time");
     const char *note;
@@ -428,8 +423,6 @@ static int change_machine(struct machine *machine, bool on, bool quiet)
     int status = 0;
 
     signal(SIGPIPE, SIG_IGN);
-    if (on)
-        find_narrow(machine);
     if (!take_lock(&lock, LOCK_FILE))
         return STATUS_FAILED;
     unlink(NEW_FILE); /* what a run that was killed has left */

@@ -157,7 +157,7 @@ static void become_program(const void *argument, int standard_error)
     const struct program *program = argument;
     char preload[PATH_MAX + sizeof("LD_PRELOAD=")];
     char *environment[] = {"PATH=/usr/bin:/usr/sbin:/bin:/sbin", "LC_ALL=C",
-                           program->preload == NULL ? NULL : preload, NULL};
+                           preload, NULL};
     int nowhere[2];
 
     snprintf(preload, sizeof(preload), "LD_PRELOAD=%s",
@@ -255,7 +255,8 @@ void find_narrow(struct machine *machine)
     struct elf elf;
 
     /* Most machines have no such loader: no need to look through all. */
-    if (kind == 0 || kind == machine->library.kind)
+    if (kind == 0 || kind == machine->library.kind ||
+        machine->narrow.path != NULL)
         return;
     /* Some kernels cannot run it. */
     run_program(&help);
