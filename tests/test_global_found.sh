@@ -165,7 +165,7 @@ END
 verdict 'one that closes everything' 'perhaps on' 2 'None False'
 expect 'off, one that closes everything' 'status 2' \
     "$(global off | tail -n 1)"
-refused 'one that closes everything' 'closes the pipe'
+refused 'one that closes everything' 'keeps it from answering'
 
 # A user who may not read what root may
 put '@L\n'

@@ -22,9 +22,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Only root can open it. */
-#define LOCK_FILE "/etc/.ld.so.preload.keepalive"
-
 enum {
     ATTEMPTS = 5,      /* if others change the file meanwhile */
     MACHINE_OFF = 1,   /* the status: it is off */
@@ -423,7 +420,7 @@ static int change_machine(struct machine *machine, bool on, bool quiet)
     int status = 0;
 
     signal(SIGPIPE, SIG_IGN);
-    if (!take_lock(&lock, LOCK_FILE))
+    if (!take_lock(&lock, "/etc/.ld.so.preload.keepalive"))
         return STATUS_FAILED;
     unlink(NEW_FILE); /* what a run that was killed has left */
     outcome = edit_file(machine, on, &edited);

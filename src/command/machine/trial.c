@@ -282,7 +282,7 @@ const char *run_probe(struct program *probe)
 
     probe->answer = (struct answer){.kept_alive = false};
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-        return "no program can be started";
+        return strerror(errno);
     probe->path = "/proc/self/exe";
     probe->arguments[0] = TRIAL_PROBE;
     probe->pipe = ends[1];
@@ -302,18 +302,12 @@ static const char *try_probe(const struct library *library, const char *preload,
                              bool nobody)
 {
     const char *whose = nobody ? " of a user other than root" : "";
-    struct program probe = {.preload = preload, .nobody = nobody};
+    struct program probe = {.preload = preload, .nobody = nobody, .status = -1};
     const struct answer *answer = &probe.answer;
+    const char *reason = run_probe(&probe);
 
-    if (run_probe(&probe) != NULL) {
-        if (probe.status == 0 && nobody)
-            return NULL; /* root could not become another */
-        if (WIFEXITED(probe.status) && WEXITSTATUS(probe.status) <= 1)
-            return "a library that is loaded closes the pipe on which a "
-                   "program would answer";
-        probe.path = "a program";
-        return describe_end(&probe);
-    }
+    if (reason != NULL) /* or could root not become another? */
+        return nobody && probe.status == 0 ? NULL : reason;
     if (!answer->library)
         return sentence("a program%s has loaded %s, not %s", whose,
                         answer->loaded[0] != '\0' ? answer->loaded : "nothing",
