@@ -330,6 +330,8 @@ sudo.keepalive env -iuA $tmp/bin/plain
 sudo.keepalive env --ignore-env $tmp/bin/plain
 sudo.keepalive env -uLD_PRELOAD plain
 static env -S A=1 static
+static env -Senv -Senv static
+- env -Senv -Senv -Senv -Senv -Senv -Senv -Senv static
 - env --chdir=/ plain
 - no-interpreter
 - empty-interpreter
@@ -384,6 +386,8 @@ server() {
 }
 expect 'tmux: no server' 0 "$(TMUX_TMPDIR=$tmp server tmux)"
 expect 'tmux: its window' 1 "$(TMUX_TMPDIR=$tmp TMUX=$socket,1,0 server tmux)"
+expect 'tmux: another server' 0 \
+    "$(TMUX=$socket,1,0 server tmux -L other new plain)"
 # One that accepts nothing, and whose queue is full, is not waited for.
 mkdir -p "$tmp/full/tmux-$(id -u)"
 expect 'tmux: a server that hangs' 1 "$(python3 -c 'import socket, subprocess, sys
@@ -493,16 +497,18 @@ rights capable && python3 -c 'import os, sys
 os.setxattr(sys.argv[1], "security.capability",
             bytes.fromhex("01000002" "00040000" "00000000" + "00" * 8))' \
     "$tmp/bin/capable"
-# Capabilities that give none: no sets, and inheritable ones
+# capabilities NAME FLAGS SETS: some give none, as empty and inheritable sets
 capabilities() {
     rights "$1" && python3 -c 'import os, sys
 os.setxattr(sys.argv[1], "security.capability",
-            bytes.fromhex("00000002" + sys.argv[2] + "00" * 8))' \
-        "$tmp/bin/$1" "$2"
+            bytes.fromhex((sys.argv[2] + "000002" + sys.argv[3]).ljust(40, "0")))' \
+        "$tmp/bin/$1" "$2" "$3"
 }
-capabilities no-sets 0000000000000000
-capabilities inheritable 0000000000200000
-capabilities permitted 0020000000000000
+capabilities no-sets 00 0
+capabilities inheritable 00 0000000000200000
+capabilities permitted 00 0020000000000000
+capabilities high 00 000000000000000020000000
+capabilities effective 01 0
 rights own && chown 65534:65534 "$tmp/bin/own" && chmod 6755 "$tmp/bin/own"
 as_nobody() {
     setpriv --reuid=65534 --regid=65534 --clear-groups "$@" 2>&1
@@ -517,6 +523,8 @@ done <<'END'
 1 set-group-id
 1 capable
 1 permitted
+1 high
+1 effective
 0 no-sets
 0 inheritable
 0 own
@@ -541,6 +549,12 @@ fi
 # Where the kernel gives no rights the library is loaded.
 expect 'set-user-ID under no_new_privs' 'it runs' \
     "$(as_nobody --no-new-privs "$reachable" "$tmp/bin/set-user-id")"
+if as_nobody unshare -r true >/dev/null; then
+    expect 'set-user-ID in a user namespace that does not know root' 'it runs' \
+        "$(as_nobody unshare -r "$reachable" "$tmp/bin/set-user-id")"
+else
+    leave_out 'no user namespaces for users'
+fi
 expect 'a set-group-ID file that is not executable by the group' 'it runs' \
     "$("$COMMAND" "$tmp/bin/locking" 2>&1)"
 expect 'a program that cannot be read' 'it runs' \

@@ -287,7 +287,7 @@ wait_until is_named $! "$name"
 expect 'a name' 'keepalive: no TCP socket' "$("$COMMAND" -p "$name" 2>&1)"
 expect 'a name is not that of -j' "keepalive: -pj: only a number may follow \
 -p directly; write -p NAME
-status 125" "$("$COMMAND" -pj "$holder" 2>&1; echo "status $?")"
+status 125" "$("$COMMAND" --all -pj "$holder" 2>&1; echo "status $?")"
 expect 'behind --pid= a name can' 'keepalive: no TCP socket' \
     "$("$COMMAND" --pid="$name" 2>&1)"
 # Also that of the executable, and the first word of the command line: Node.js
