@@ -4,7 +4,7 @@
  */
 #include "child.h"
 
-#include "exit_status.h"
+#include "flags.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /*
- * flags.h - the command line: flags, help, and what goes with what
+ * flags.h - the command line: flags, help, what goes with what, exit statuses
  * SPDX-License-Identifier: MIT
  */
 #ifndef KEEPALIVE_FLAGS_H
@@ -8,6 +8,13 @@
 #include "values.h"
 
 #include <stdbool.h>
+
+/* Exit statuses, as env(1) and stdbuf(1) have them. */
+enum {
+    STATUS_FAILED = 125,     /* the command line, or keepalive itself */
+    STATUS_CANNOT_RUN = 126, /* the command is there, but does not run */
+    STATUS_NOT_FOUND = 127,
+};
 
 /* What keepalive is asked to do; a bit each. */
 enum mode { RUN = 1, SOCKETS = 2, MACHINE = 4, CGROUP = 8 };

@@ -11,7 +11,6 @@
  * flags, values, text, proc, child, lock, elf, and locate for the library.
  */
 #include "cgroup/switch.h"
-#include "exit_status.h"
 #include "flags.h"
 #include "machine/switch.h"
 #include "machine/trial.h"

@@ -14,7 +14,7 @@
 
 #include "cgroup/show.h"
 #include "child.h"
-#include "exit_status.h"
+#include "flags.h"
 #include "lock.h"
 #include "proc.h"
 #include "text.h"

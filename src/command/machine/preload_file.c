@@ -8,7 +8,7 @@
  */
 #include "machine/preload_file.h"
 
-#include "exit_status.h"
+#include "flags.h"
 #include "proc.h"
 #include "text.h"
 

@@ -7,7 +7,7 @@
  */
 #include "machine/switch.h"
 
-#include "exit_status.h"
+#include "flags.h"
 #include "lock.h"
 #include "machine/trial.h"
 #include "proc.h"

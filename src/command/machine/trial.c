@@ -12,7 +12,7 @@
 
 #include "child.h"
 #include "elf.h"
-#include "exit_status.h"
+#include "flags.h"
 
 #include <endian.h>
 #include <err.h>

@@ -4,7 +4,6 @@
  */
 #include "run/launch.h"
 
-#include "exit_status.h"
 #include "locate.h"
 #include "run/reach.h"
 #include "text.h"

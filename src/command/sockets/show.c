@@ -4,7 +4,7 @@
  */
 #include "sockets/show.h"
 
-#include "exit_status.h"
+#include "flags.h"
 #include "proc.h"
 #include "sockets/descriptors.h"
 #include "text.h"

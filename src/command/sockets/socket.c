@@ -4,7 +4,7 @@
  */
 #include "sockets/socket.h"
 
-#include "exit_status.h"
+#include "flags.h"
 
 #include <err.h>
 #include <errno.h>

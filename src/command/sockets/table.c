@@ -4,7 +4,7 @@
  */
 #include "sockets/table.h"
 
-#include "exit_status.h"
+#include "flags.h"
 #include "text.h"
 
 #include <arpa/inet.h>
