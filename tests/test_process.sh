@@ -353,8 +353,9 @@ for case in '1 -t 5 -i 2 -u 6' '1 -t 5 -i 2 -u 7' '0 -t 5 -i 2 -u 8' '1 -u 60'; 
     expect "a hint at the timeout: $case" "${case%% *}" \
         "$(hint "$lost" ${case#* })"
 done
+"$COMMAND" -u 60 -p "$holder" >/dev/null 2>&1
 expect 'no hint without a value that concerns it' 0 "$(hint "$lost" -c 3)"
-"$COMMAND" -i 5 -p "$holder" >/dev/null
+"$COMMAND" -u 0 -i 5 -p "$holder" >/dev/null
 expect 'a hint at the interval of the sockets' '0' "$(hint "$below" -t 5)"
 "$COMMAND" -i 75 -p "$holder" >/dev/null
 expect 'flags end at --' "keepalive: -t: no process has this name

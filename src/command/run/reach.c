@@ -166,7 +166,7 @@ static const struct launcher *find_launcher(const char *word, const char *path)
 }
 
 /* The options of a launcher for getopt_long(3). */
-static void make_options(const char *list, char *shorts, struct option *longs)
+static void list_options(const char *list, char *shorts, struct option *longs)
 {
     memcpy(shorts, "-:", 2); /* operands in their place, and no messages */
     shorts += 2;
@@ -267,7 +267,7 @@ static bool follow(struct walk *walk, const struct launcher *launcher)
     int operands = launcher->operands;
     bool clean = launcher->cleans;
 
-    make_options(launcher->options, shorts, longs);
+    list_options(launcher->options, shorts, longs);
     optind = 0;
     for (walk->command = NULL; words != NULL && walk->command == NULL;) {
         int letter =
