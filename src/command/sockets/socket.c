@@ -191,18 +191,6 @@ struct question {
     struct inet_diag_req_v2 body;
 };
 
-/* Writes an address and its port, as the kernel has them. */
-static void write_end(__be16 *port, __be32 host[4], const union address *end)
-{
-    bool inet = end->any.sa_family == AF_INET;
-
-    *port = inet ? end->inet.sin_port : end->inet6.sin6_port;
-    if (inet)
-        host[0] = end->inet.sin_addr.s_addr;
-    else
-        memcpy(host, &end->inet6.sin6_addr, sizeof(end->inet6.sin6_addr));
-}
-
 static void write_question(struct question *question,
                            const struct socket_row *row)
 {
@@ -220,8 +208,18 @@ static void write_question(struct question *question,
                         .idiag_cookie = {INET_DIAG_NOCOOKIE,
                                          INET_DIAG_NOCOOKIE}}},
     };
-    write_end(&id->idiag_sport, id->idiag_src, &row->local);
-    write_end(&id->idiag_dport, id->idiag_dst, &row->remote);
+    /* The port is in the same place in both families. */
+    id->idiag_sport = row->local.inet.sin_port;
+    id->idiag_dport = row->remote.inet.sin_port;
+    if (row->local.any.sa_family == AF_INET) {
+        id->idiag_src[0] = row->local.inet.sin_addr.s_addr;
+        id->idiag_dst[0] = row->remote.inet.sin_addr.s_addr;
+    } else {
+        memcpy(id->idiag_src, &row->local.inet6.sin6_addr,
+               sizeof(id->idiag_src));
+        memcpy(id->idiag_dst, &row->remote.inet6.sin6_addr,
+               sizeof(id->idiag_dst));
+    }
 }
 
 /*
@@ -287,28 +285,37 @@ static void ask(struct socket_table *table)
 {
     enum { HEAD = NLMSG_LENGTH(sizeof(struct inet_diag_msg)) };
     struct question questions[BATCH];
-    size_t count = 0;
-    ssize_t length;
-    union {
+    static union {
         struct nlmsghdr header;
         char bytes[1024];
-    } answer;
+    } answers[BATCH];
+    struct iovec buffers[BATCH];
+    struct mmsghdr messages[BATCH] = {0};
+    unsigned count = 0;
+    int answered;
 
     if (diag < 0)
         diag = open_diag(-1);
     for (size_t i = table->asked;
-         i < table->count && count < (vain < 0 ? BATCH : 1); i++)
-        if (table->rows[i].awaited)
-            write_question(&questions[count++], &table->rows[i]);
+         i < table->count && count < (vain < 0 ? BATCH : 1); i++) {
+        if (!table->rows[i].awaited)
+            continue;
+        write_question(&questions[count], &table->rows[i]);
+        buffers[count] = (struct iovec){&answers[count], sizeof(*answers)};
+        messages[count].msg_hdr.msg_iov = &buffers[count];
+        messages[count++].msg_hdr.msg_iovlen = 1;
+    }
     send(diag, questions, count * sizeof(*questions), 0);
-    while ((length = recv(diag, &answer, sizeof(answer), MSG_DONTWAIT)) > 0) {
-        const struct inet_diag_msg *body = NLMSG_DATA(&answer.header);
+    answered = recvmmsg(diag, messages, count, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < answered; i++) {
+        const struct inet_diag_msg *body = NLMSG_DATA(&answers[i].header);
         struct socket_row *row = NULL;
 
-        if (length >= HEAD && answer.header.nlmsg_type == SOCK_DIAG_BY_FAMILY)
+        if (messages[i].msg_len >= HEAD &&
+            answers[i].header.nlmsg_type == SOCK_DIAG_BY_FAMILY)
             row = find_row(table, body->idiag_inode);
         if (row != NULL && row->awaited) {
-            read_answer(row, body, (size_t)length - HEAD);
+            read_answer(row, body, messages[i].msg_len - HEAD);
             vain = -1;
         }
     }
