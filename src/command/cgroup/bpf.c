@@ -183,6 +183,8 @@ static bool read_map(uint32_t id, struct record *record)
     if (done && info.type == BPF_MAP_TYPE_ARRAY &&
         info.value_size <= sizeof(*record))
         done = bpf(BPF_MAP_LOOKUP_ELEM, &element, UP_TO(flags)) == 0;
+    if (record->unused[0] != 0 || record->unused[1] != 0)
+        record->rule = RULE_1_1;
     if (record->count > MOST_VALUES)
         record->count = MOST_VALUES;
     if (map >= 0)

@@ -42,7 +42,7 @@ enum { MOST_VALUES = 256 };
 struct record {
     char owner[16]; /* OWNER */
     uint8_t force;
-    uint8_t rule; /* 1.1 left a 0 here */
+    uint8_t rule; /* 1.1 left what was on its stack in these three */
     uint8_t unused[2];
     uint32_t count; /* of values */
     /* As many as there are options in that version; here with room for more. */
