@@ -252,23 +252,25 @@ static bool add_if_ours(struct programs *programs, const char *path, int kind,
     struct program *it = &programs->list[programs->count];
     struct bpf_prog_info info = {.nr_map_ids = 1,
                                  .map_ids = (uintptr_t)&it->map};
-    struct list there;
+    int fd = open_by_id(BPF_PROG_GET_FD_BY_ID, id, &info, sizeof(info));
+    struct list there = {.counts = {0}};
 
-    it->kind = kind;
-    it->fd = open_by_id(BPF_PROG_GET_FD_BY_ID, id, &info, sizeof(info));
-    if (it->fd < 0)
+    if (fd < 0)
         return errno == ENOENT; /* gone meanwhile */
     if (strcmp(info.name, NAME) == 0 && info.nr_map_ids == 1 &&
         !read_map(it->map, &it->record))
         return false;
     if (memcmp(it->record.owner, OWNER, sizeof(OWNER)) != 0)
-        return close(it->fd) == 0;
-    programs->count++;
+        return close(fd) == 0;
+    it->kind = kind;
     snprintf(it->path, sizeof(it->path), "%s", path);
     if (!find_nearest(it->path, kind, id, &there))
         return false;
     if (programs->own[kind] == ABSENT && strcmp(it->path, path) == 0)
-        programs->own[kind] = it->fd;
+        programs->own[kind] = fd;
+    else
+        close(fd);
+    programs->count++;
     return true;
 }
 

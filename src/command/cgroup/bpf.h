@@ -59,7 +59,6 @@ int find_value(const struct record *record, int row);
 /* A program of ours that is run for a cgroup. */
 struct program {
     int kind;
-    int fd;              /* open as long as this command runs */
     uint32_t map;        /* those of one run share it */
     char path[PATH_MAX]; /* of the cgroup that has it, or "above" the mount */
     struct record record;
@@ -70,10 +69,10 @@ struct program {
 struct programs {
     struct program *list;
     int count;
-    int own[PROGRAMS]; /* the first of each kind at the cgroup itself */
+    int own[PROGRAMS]; /* open: the first of each kind at the cgroup itself */
 };
 
-/* All that follow return false, with a line on standard error, if they fail. */
+/* These return false, with a line on standard error, if they fail. */
 
 /* Finds our programs that are run for a cgroup, as they are at one moment. */
 bool find_programs(const struct cgroup *cgroup, struct programs *programs);
