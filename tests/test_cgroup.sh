@@ -254,6 +254,15 @@ for call in $(seq "$calls"); do
             --cgroup "$inner" | awk 'NR == 2 { print $2 }') $(attached \
             "$inner" | wc -l)"
 done
+# The cgroup is gone from a call on: that is said, and nothing else.
+for call in $(seq "$calls"); do
+    put -t 111 --cgroup "$inner"
+    strace -o "$tmp/trace" -e trace=bpf -e inject="bpf:error=ENOENT:when=$call+" \
+        "$COMMAND" -f -t 222 --cgroup "$inner" >"$tmp/out" 2>"$tmp/err"
+    expect "gone at call $call of bpf(2)" "125 keepalive: $inner: the cgroup was \
+removed meanwhile" "$? $(cat "$tmp/err")"
+done
+put -t 111 --cgroup "$inner"
 refused() {
     strace -o "$tmp/trace" -f -e trace="${1%%:*}" -e inject="$1" "$COMMAND" \
         -t 222 --cgroup "$inner" 2>&1
@@ -279,9 +288,16 @@ expect 'a kernel that does not set the options' "keepalive: $inner: a \
 test connection there has KEEPALIVE=0: this needs Linux 6.1, or 5.9 with \
 --force; nothing was changed
 status 125" "$(refused getsockopt:retval=0)"
-expect 'no connection can be tried' "keepalive: $inner: no connection could be \
-tried there: Address already in use; nothing was changed
-status 125" "$(refused bind:error=EADDRINUSE)"
+while read -r call reason; do
+    expect "no connection can be tried: $call" "keepalive: $inner: no connection \
+could be tried there: $reason; nothing was changed
+status 125" "$(refused "$call")"
+done <<'END'
+bind:error=EADDRINUSE Address already in use
+mkdirat:error=ENOSPC No space left on device
+write:error=EINVAL:when=1 Invalid argument
+clone,?fork:error=EAGAIN a limit is reached: cgroup.max.descendants, cgroup.max.depth or pids.max
+END
 expect 'no lock' 'keepalive: /run/keepalive.lock: No locks available
 status 125' "$(refused flock:error=ENOLCK)"
 expect 'what was there is back' '111' "$("$COMMAND" --cgroup "$inner" |
@@ -307,8 +323,8 @@ refuses 'a frozen cgroup' "$inner" \
     "$untried the cgroup is frozen; nothing was changed"
 frozen 0
 echo 0 >"$cgroup/cgroup.max.descendants"
-refuses 'no more cgroups' "$inner" "$untried cgroup.max.descendants or \
-cgroup.max.depth leave no room for another cgroup; nothing was changed"
+refuses 'no more cgroups' "$inner" "$untried a limit is reached: cgroup.max.descendants, \
+cgroup.max.depth or pids.max; nothing was changed"
 echo max >"$cgroup/cgroup.max.descendants"
 mkdir "$cgroup/keepalive-trial"
 sleep 1000 &
@@ -320,7 +336,7 @@ kill "$sleeper"
 wait "$sleeper" 2>/dev/null
 for _ in $(seq 64); do "$tmp/attach" beside other "$outer"; done
 refuses '64 programs' "$outer" \
-    "64 programs are attached there already, which is the kernel's limit"
+    "64 programs, the kernel's limit, are attached there already"
 for _ in $(seq 64); do "$tmp/attach" detach setter "$outer"; done
 expect 'what was there is there' '111' "$("$COMMAND" --cgroup "$inner" |
     awk 'NR == 2 { print $2 }')"

@@ -290,7 +290,7 @@ put -f -t 222 --cgroup "$cgroup"
 expect 'the guard is missing' "$head
 force 222 - - - $cgroup
 keepalive: $cgroup: the half of --force that refuses other values is \
-missing; set them again
+missing, or that of an earlier call; set them again
 status 2" "$(said --cgroup "$cgroup")"
 # The guard is still that of an earlier call: killed at the last of four, of
 # which two are those of the trial.
@@ -304,7 +304,7 @@ strace -o "$tmp/trace" -e trace=bpf -e inject="bpf:signal=KILL:when=$call" \
 expect 'the guard of an earlier call' "$head
 force 333 - - - $cgroup
 keepalive: $cgroup: the half of --force that refuses other values is \
-missing; set them again
+missing, or that of an earlier call; set them again
 status 2" "$(said --cgroup "$cgroup")"
 put -f -t 222 --cgroup "$cgroup"
 "$tmp/attach" detach setter "$cgroup"

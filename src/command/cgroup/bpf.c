@@ -40,30 +40,27 @@ static int bpf(enum bpf_cmd command, union bpf_attr *attributes, size_t size)
 bool explain(const struct cgroup *cgroup, bool trial)
 {
     const char *reason =
-        errno == EPERM && !trial
+        errno == ENOENT || errno == ENODEV ? "the cgroup was removed meanwhile"
+        : !trial && errno == EPERM
             ? "the kernel does not permit bpf(2) here, perhaps because this is "
               "a container or a user namespace"
-        : errno == ENOSYS || errno == EINVAL || errno == E2BIG
+        : !trial && (errno == ENOSYS || errno == EINVAL || errno == E2BIG)
             ? "this kernel is older than Linux 5.9, or was built without "
               "CONFIG_CGROUP_BPF"
-        : errno == ENOSPC ? "64 programs are attached there already, which is "
-                            "the kernel's limit"
-        : errno == ENOENT || errno == ENODEV
-            ? "the cgroup was removed meanwhile"
-        : errno == EAGAIN && !trial
+        : !trial && errno == ENOSPC
+            ? "64 programs, the kernel's limit, are attached there already"
+        : !trial && errno == EAGAIN
             ? "its programs are being replaced all the time"
-        : errno == EAGAIN
-            ? "cgroup.max.descendants or cgroup.max.depth leave no room for "
-              "another cgroup"
+        : errno == EAGAIN     ? "a limit is reached: cgroup.max.descendants, "
+                                "cgroup.max.depth or pids.max"
         : errno == EOPNOTSUPP ? "the cgroup is threaded"
         : errno == EDEADLK    ? "the cgroup is frozen"
         : errno == EEXIST ? "a process is in keepalive-trial there or beside it"
                           : strerror(errno);
 
-    complain(trial ? "%s: no connection could be tried there: %s; nothing was "
-                     "changed"
-                   : "%s: %s",
-             cgroup->path, reason);
+    complain("%s: %s%s%s", cgroup->path,
+             trial ? "no connection could be tried there: " : "", reason,
+             trial ? "; nothing was changed" : "");
     return false;
 }
 
@@ -232,16 +229,13 @@ static bool find_nearest(char path[PATH_MAX], int kind, uint32_t id,
 
         if (cgroup >= 0)
             close(cgroup);
-        if (!done && errno == EBADF) /* not a cgroup */
-            break;
-        if (!done)
+        if (!done && errno != EBADF) /* which is no cgroup: above the mount */
             return false;
         for (uint32_t i = 0; i < list->counts[kind]; i++)
             if (id == 0 || list->ids[kind][i] == id)
                 return true;
     }
     snprintf(path, PATH_MAX, "above"); /* what is mounted here */
-    list->counts[kind] = 0;
     return true;
 }
 
@@ -314,7 +308,7 @@ bool has_room(const struct cgroup *cgroup)
     for (int kind = 0; kind < (cgroup->wanted.force ? PROGRAMS : GUARD);
          kind++) {
         char owner[PATH_MAX];
-        struct list list;
+        struct list list = {.counts = {0}};
         struct bpf_prog_info info = {.id = 0};
 
         snprintf(owner, sizeof(owner), "%s", cgroup->path);
@@ -339,10 +333,10 @@ bool has_room(const struct cgroup *cgroup)
  * Replaces the old program by the new one. If there is no new one, detaches the
  * old one; if there is no old one, attaches the new one beside those of others.
  */
-static bool put_program(const struct cgroup *cgroup, int kind, int new, int old)
+static bool put_program(int cgroup, int kind, int new, int old)
 {
     union bpf_attr attributes = {
-        .target_fd = (uint32_t)cgroup->fd,
+        .target_fd = (uint32_t)cgroup,
         .attach_bpf_fd = (uint32_t)(new >= 0 ? new : old),
         .attach_type = kinds[kind].attach_type,
         .attach_flags = new < 0   ? 0
@@ -350,30 +344,30 @@ static bool put_program(const struct cgroup *cgroup, int kind, int new, int old)
                                   : BPF_F_ALLOW_MULTI | BPF_F_REPLACE,
         .replace_bpf_fd = new < 0 || old < 0 ? 0 : (uint32_t)old};
 
-    if (new < 0 && old < 0)
-        return true;
-    if (bpf(new < 0 ? BPF_PROG_DETACH : BPF_PROG_ATTACH, &attributes,
-            UP_TO(replace_bpf_fd)) == 0)
+    if ((new < 0 && old < 0) || bpf(new < 0 ? BPF_PROG_DETACH : BPF_PROG_ATTACH,
+                                    &attributes, UP_TO(replace_bpf_fd)) == 0)
         return true;
     if (errno == E2BIG) /* the cgroup is full */
         errno = ENOSPC;
-    return explain(cgroup, false);
+    return false;
 }
 
 /*
  * A guard without a setter would keep programs from what nobody sets. So the
  * setter comes first, and goes last.
  */
-bool put_programs(const struct cgroup *cgroup, const int new[PROGRAMS],
-                  const int old[PROGRAMS])
+bool put_programs(int cgroup, const int new[PROGRAMS], const int old[PROGRAMS])
 {
     int first = new[GUARD] < 0 ? GUARD : SETTER;
     int second = first == GUARD ? SETTER : GUARD;
+    int error;
 
     if (!put_program(cgroup, first, new[first], old[first]))
         return false;
     if (put_program(cgroup, second, new[second], old[second]))
         return true;
+    error = errno;
     put_program(cgroup, first, old[first], new[first]);
+    errno = error;
     return false;
 }

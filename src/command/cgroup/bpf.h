@@ -80,18 +80,15 @@ bool find_programs(const struct cgroup *cgroup, struct programs *programs);
 /* Can ours stand beside the programs of others? */
 bool has_room(const struct cgroup *cgroup);
 
-/*
- * Loads what puts values in force: a setter and, with force, a guard. If it
- * fails, and KEEPALIVE_VERIFIER is in the environment, it prints the verifier's
- * log, too.
- */
+/* Loads a setter and, with force, a guard. If that fails, the verifier's log is
+ * printed, too, where KEEPALIVE_VERIFIER is in the environment. */
 bool load_programs(const struct cgroup *cgroup, int programs[PROGRAMS]);
-
-/* Replaces the old programs by the new ones: both, or none. */
-bool put_programs(const struct cgroup *cgroup, const int new[PROGRAMS],
-                  const int old[PROGRAMS]);
 
 /* Says why a call, or a trial, failed: from errno. Returns false. */
 bool explain(const struct cgroup *cgroup, bool trial);
+
+/* Replaces the old programs by the new ones: both, or none. False with errno:
+ * ENOENT if the cgroup, or an old one, is gone. */
+bool put_programs(int cgroup, const int new[PROGRAMS], const int old[PROGRAMS]);
 
 #endif

@@ -127,8 +127,8 @@ static const char *find_fault(const struct programs *programs,
                "attached, without the one that sets them; set them again, or "
                "use --off";
     if (it->record.force && !partner)
-        return "the half of --force that refuses other values is missing; set "
-               "them again";
+        return "the half of --force that refuses other values is missing, or "
+               "that of an earlier call; set them again";
     return NULL;
 }
 

@@ -233,7 +233,9 @@ static bool passes_trial(const struct cgroup *cgroup, const char *name,
                    : open_below(cgroup->fd, name, O_DIRECTORY);
     if (trial.fd < 0 || is_frozen(trial.fd)) {
         explain(cgroup, true);
-    } else if (put_programs(&trial, programs, none)) {
+    } else if (!put_programs(trial.fd, programs, none)) {
+        explain(cgroup, false);
+    } else {
         status = run_child(run_trial, &trial, SECONDS, NULL, 0, &length);
         if (WIFSIGNALED(status))
             errno = ETIMEDOUT;
@@ -254,12 +256,12 @@ static bool replace(const struct cgroup *cgroup, const int new[PROGRAMS],
 {
     const int old[PROGRAMS] = {programs->own[SETTER], programs->own[GUARD]};
 
-    if (!put_programs(cgroup, new, old))
-        return false;
+    if (!put_programs(cgroup->fd, new, old))
+        return explain(cgroup, false);
     if ((tried || passes_trial(cgroup, BELOW, none)) &&
         find_programs(cgroup, programs))
         return true;
-    if (!put_programs(cgroup, old, new))
+    if (!put_programs(cgroup->fd, old, new) && errno != ENOENT)
         complain("%s: what was there could not be put back", cgroup->path);
     return false;
 }
