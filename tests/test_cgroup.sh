@@ -428,6 +428,21 @@ on 111 - - - $inner") ;;
     esac
     put -t 111 --cgroup "$inner"
 done
+# A run that does not wait, as /run is its own, while values are tried
+strace -o "$tmp/trace" -e trace=bpf "$COMMAND" -t 222 --cgroup "$inner" \
+    >"$tmp/out"
+call=$(grep '^bpf(' "$tmp/trace" | grep -n -m 1 BPF_PROG_LOAD | cut -d : -f 1)
+strace -o "$tmp/trace" -e trace=bpf -e inject="bpf:signal=STOP:when=$call" \
+    "$COMMAND" -t 222 --cgroup "$inner" >"$tmp/shown" 2>&1 &
+tracer=$!
+wait_until is_stopped || fail 'a run that loads programs: no stop'
+# shellcheck disable=SC2016
+unshare -m sh -c 'mount -t tmpfs none /run && "$0" -q -t 333 --cgroup "$1"' \
+    "$COMMAND" "$inner" || fail 'a run that does not wait'
+kill -CONT "$shower"
+wait "$tracer"
+expect 'replaced during the trial' "0 on 222 - - - $inner, 1 program" \
+    "$? $(columns <"$tmp/shown" | tail -n 1), $(attached "$inner" | wc -l) program"
 drop "$inner"
 
 # No right

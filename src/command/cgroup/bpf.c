@@ -121,9 +121,14 @@ static int load_program(int kind, const struct code *code)
                            .prog_name = NAME,
                            .expected_attach_type = kinds[kind].attach_type};
     size_t size = UP_TO(expected_attach_type);
-    int program = bpf(BPF_PROG_LOAD, &load, size);
-    int error = errno;
+    int program = -1;
+    int error = EAGAIN;
 
+    /* The verifier gives up if this process is to be stopped or frozen. */
+    for (int tries = 5; error == EAGAIN && program < 0 && tries > 0; tries--) {
+        program = bpf(BPF_PROG_LOAD, &load, size);
+        error = errno;
+    }
     if (program < 0 && getenv("KEEPALIVE_VERIFIER") != NULL) {
         load.log_level = 1;
         load.log_buf = (uintptr_t)log;

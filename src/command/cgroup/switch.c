@@ -278,21 +278,20 @@ static bool make_change(const struct cgroup *cgroup, bool remove,
     struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
     bool beside = faccessat(cgroup->fd, "../cgroup.procs", W_OK, 0) == 0;
     struct lock lock;
-    int new[PROGRAMS];
+    int new[PROGRAMS] = {ABSENT, ABSENT};
     bool done;
 
     if (!take_lock(&lock, "/run/keepalive.lock"))
         return false;
     setrlimit(RLIMIT_MEMLOCK, &unlimited);
-    done = find_programs(cgroup, programs);
-    if (!remove)
-        done = done && has_room(cgroup) && load_programs(cgroup, new) &&
-               (!beside || passes_trial(cgroup, BESIDE, new)) &&
-               replace(cgroup, new, beside, programs);
-    /* Several, if those who put them there did not wait. */
-    while (remove && done &&
-           (programs->own[SETTER] >= 0 || programs->own[GUARD] >= 0))
-        done = replace(cgroup, none, true, programs);
+    /* Ours are found last: runs that do not share the lock go on meanwhile. */
+    done = (remove || (has_room(cgroup) && load_programs(cgroup, new) &&
+                       (!beside || passes_trial(cgroup, BESIDE, new)))) &&
+           find_programs(cgroup, programs);
+    do /* several are removed, if those who put them there did not wait */
+        done = done && replace(cgroup, new, remove || beside, programs);
+    while (done && remove &&
+           (programs->own[SETTER] >= 0 || programs->own[GUARD] >= 0));
     remove_trial(cgroup, BELOW); /* that of a run that was killed */
     if (beside)
         remove_trial(cgroup, BESIDE);
