@@ -222,8 +222,8 @@ static bool list_programs(int cgroup, uint32_t flags, struct list *list)
 }
 
 /*
- * Cuts the path to that of the nearest cgroup, this one or one above, that has
- * a program of the kind: this one or, for 0, any. Lists those of that cgroup.
+ * Cuts the path to that of the nearest cgroup, from this one up, that has a
+ * program of the kind: with this number or, for 0, any. Lists those there.
  */
 static bool find_nearest(char path[PATH_MAX], int kind, uint32_t id,
                          struct list *list)
@@ -234,7 +234,7 @@ static bool find_nearest(char path[PATH_MAX], int kind, uint32_t id,
 
         if (cgroup >= 0)
             close(cgroup);
-        if (!done && errno != EBADF) /* which is no cgroup: above the mount */
+        if (!done && errno != EBADF) /* EBADF: no cgroup, above the mount */
             return false;
         for (uint32_t i = 0; i < list->counts[kind]; i++)
             if (id == 0 || list->ids[kind][i] == id)

@@ -37,7 +37,7 @@
 #define BPF_ST_MEM(SIZE, DST, OFF, IMM)                                        \
     BPF_INSN(BPF_ST | BPF_MEM | (SIZE), DST, 0, OFF, IMM)
 
-/* If DST op SRC, or IMM, over the next OFF instructions; always so for JA */
+/* If DST op SRC, or IMM: over the next OFF instructions */
 #define BPF_JMP_REG(OP, DST, SRC, OFF)                                         \
     BPF_INSN(BPF_JMP | BPF_X | (OP), DST, SRC, OFF, 0)
 #define BPF_JMP_IMM(OP, DST, IMM, OFF)                                         \
