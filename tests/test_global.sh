@@ -427,7 +427,27 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
     text '@B\n' >>"$file"
     goes_on
     content 'a line that was added meanwhile' '@A\n@B\n@L\n'
+    # The same text, but through a link, which is neither replaced nor followed:
+    # its mode is 777.
+    put '@A\n'
+    stopped_at pipe2 on
+    mv "$file" /etc/elsewhere
+    ln -s elsewhere "$file"
+    goes_on
+    expect 'a link that was made meanwhile' \
+        "125 keepalive: $file is a symbolic link elsewhere" \
+        "$? $(cat "$tmp/said") $(readlink "$file")"
+    rm "$file" /etc/elsewhere
+    # Others remove it just before `off` does; here it only seems so.
+    put '@L\n'
+    expect 'off, gone at that moment' 2 "$(strace -qq -o /dev/null \
+        -e 'inject=/^unlink(at)?$:error=ENOENT:when=2' \
+        "$keepalive" --global off >"$tmp/log" 2>&1; echo $?)"
     rm "$file"
+    # NFS refuses to lock what is open for reading only.
+    strace -o "$tmp/trace" "$keepalive" -q --global off
+    expect 'the lock is open for writing' 1 \
+        "$(grep -c 'preload.keepalive", O_RDWR' "$tmp/trace")"
 fi
 
 # What cannot be seen is not said.
@@ -520,6 +540,16 @@ rm "$file"
 expect 'on, a full disk' 0 \
     "$("$keepalive" --global on >/dev/full 2>/dev/null; echo $?)"
 content 'on, a full disk' '@L\n'
+for word in on off; do
+    expect "$word, a full disk, line by line" 0 "$(stdbuf -oL "$keepalive" \
+        --global $word >/dev/full 2>/dev/null; echo $?)"
+done
+mount -t tmpfs none /proc/sys/net
+expect 'on, idle time hidden' "on: programs that are started from now on have \
+$library; first probe after the kernel's number of idle seconds: to \
+${idle#*: to }
+status 0" "$(global on)"
+umount /proc/sys/net
 rm "$file"
 expect 'on, signals' 'status 0' "$(python3 -c '
 import os, signal, sys

@@ -24,9 +24,10 @@ static bool try_lock(struct lock *lock)
     struct stat there;
     int error = EWOULDBLOCK;
 
+    /* NFS locks no file that is open for reading only, see flock(2). */
     lock->fd =
-        open(lock->path,
-             O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+             0600);
     if (lock->fd < 0)
         return false;
     if (fstat(lock->fd, &mine) == 0 &&

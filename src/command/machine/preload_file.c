@@ -132,10 +132,10 @@ const char *read_file(char **text)
 bool is_unchanged(const char *text)
 {
     char *now = NULL;
-    bool same;
+    bool same = read_file(&now) == NULL;
 
-    read_file(&now);
-    same = now == NULL || text == NULL ? now == text : strcmp(now, text) == 0;
+    same = same &&
+           (now == NULL || text == NULL ? now == text : strcmp(now, text) == 0);
     free(now);
     return same;
 }
@@ -168,7 +168,7 @@ static bool write_new_file(const char *text)
     ssize_t length = (ssize_t)strlen(text);
     int fd = open(NEW_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool done = fd >= 0 && write(fd, text, (size_t)length) == length &&
-                (lstat(PRELOAD_FILE, &old) == 0 || errno == ENOENT) &&
+                (stat(PRELOAD_FILE, &old) == 0 || errno == ENOENT) &&
                 fchown(fd, old.st_uid, old.st_gid) == 0 &&
                 copy_attributes(fd) && fchmod(fd, old.st_mode & 07777) == 0 &&
                 fsync(fd) == 0;
@@ -187,8 +187,11 @@ enum outcome replace_file(const char *old, const char *new)
         unlink(NEW_FILE);
         return CHANGED;
     }
-    if (!done || (new == NULL ? unlink(PRELOAD_FILE)
-                              : rename(NEW_FILE, PRELOAD_FILE)) < 0) {
+    if (new == NULL)
+        done = unlink(PRELOAD_FILE) == 0 || errno == ENOENT;
+    else
+        done = done && rename(NEW_FILE, PRELOAD_FILE) == 0;
+    if (!done) {
         complain("%s is left as it was: %s%s", PRELOAD_FILE, strerror(errno),
                  errno == EPERM ? "; perhaps it is immutable or append-only, "
                                   "see chattr(1)"

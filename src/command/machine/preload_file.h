@@ -46,7 +46,7 @@ char *add_entry(const char *text, const struct library *library);
  */
 const char *read_file(char **text);
 
-/* Is this still the text of the file? */
+/* Is this still the text of the file, and may it be edited? */
 bool is_unchanged(const char *text);
 
 /*

@@ -288,7 +288,7 @@ static int show_status(struct machine *machine, bool json)
     do {
         fault = read_file(&machine->text);
         state = judge(machine, &reason);
-    } while (!is_unchanged(machine->text) && --attempts > 0);
+    } while (fault == NULL && !is_unchanged(machine->text) && --attempts > 0);
     well = state == ON && fault == NULL && reason == NULL;
     print_head(machine, fault, json);
     if (reason != NULL)
@@ -397,17 +397,18 @@ static int tell_off(struct machine *machine, bool already, bool quiet)
 static void tell_on(struct machine *machine, bool already)
 {
     char *idle = read_below(AT_FDCWD, "/proc/sys/net/ipv4/tcp_keepalive_time");
+    const char *number = idle != NULL ? idle : "the kernel's number of";
     const char *note;
 
     for (int i = 0; i < CHECKS; i++)
         if (checks[i].note && (note = checks[i].find(machine)) != NULL)
             complain("%s", note);
-    say("%s%s; first probe after %d idle seconds: to change that set "
+    say("%s%s; first probe after %.*s idle seconds: to change that set "
         "net.ipv4.tcp_keepalive_time, see sysctl(8)",
         already ? "already on"
                 : "on: programs that are started from now on have ",
-        already ? "" : machine->library.entry,
-        idle == NULL ? 0 : find_number(idle, ""));
+        already ? "" : machine->library.entry, (int)strcspn(number, "\n"),
+        number);
     free(idle);
 }
 
@@ -432,7 +433,7 @@ static int change_machine(struct machine *machine, bool on, bool quiet)
     else if (!quiet)
         tell_on(machine, outcome == ALREADY);
     /* It is done even if nobody can be told. */
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
         complain("standard output: %s", strerror(errno));
         clearerr(stdout);
     }
