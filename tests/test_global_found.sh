@@ -166,6 +166,15 @@ verdict 'one that closes everything' 'perhaps on' 2 'None False'
 expect 'off, one that closes everything' 'status 2' \
     "$(global off | tail -n 1)"
 refused 'one that closes everything' 'keeps it from answering'
+foreign 'ends programs of users' <<'END'
+#include <unistd.h>
+__attribute__((constructor)) static void f(void)
+{
+    if (getuid() != 0)
+        _exit(0);
+}
+END
+refused 'one that ends programs of users' 'keeps it from answering'
 
 # A user who may not read what root may
 put '@L\n'

@@ -36,6 +36,7 @@
 enum {
     ANSWER = STDERR_FILENO + 1, /* the descriptor on which the probe does */
     NOBODY = 65534,
+    NO_OTHER_USER = 77, /* the probe's exit status */
     SECONDS_EACH = 10,
 };
 
@@ -174,11 +175,11 @@ static void become_program(const void *argument, int standard_error)
     }
     /* Another user, so that a set-user-ID program gains rights, and what only
      * root may read cannot be read. Where root cannot become another, there is
-     * nobody to try this for. */
+     * nobody to try this for: programs pass. */
     if (program->nobody &&
         (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
          setresuid(NOBODY, NOBODY, NOBODY) < 0))
-        _exit(0);
+        _exit(program->pipe > 0 ? NO_OTHER_USER : 0);
     execve(program->path, (char *const *)program->arguments, environment);
     _exit(errno == ENOEXEC ? STATUS_CANNOT_RUN : STATUS_NOT_FOUND);
 }
@@ -306,8 +307,10 @@ static const char *try_probe(const struct library *library, const char *preload,
     const struct answer *answer = &probe.answer;
     const char *reason = run_probe(&probe);
 
-    if (reason != NULL) /* or could root not become another? */
-        return nobody && probe.status == 0 ? NULL : reason;
+    if (WIFEXITED(probe.status) && WEXITSTATUS(probe.status) == NO_OTHER_USER)
+        return NULL;
+    if (reason != NULL)
+        return reason;
     if (!answer->library)
         return sentence("a program%s has loaded %s, not %s", whose,
                         answer->loaded[0] != '\0' ? answer->loaded : "nothing",
