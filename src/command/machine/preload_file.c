@@ -62,9 +62,9 @@ bool is_preloaded(const struct library *library)
  * follow it, or with those before it if it is the last. The newline before a
  * last line that has none was added with it.
  */
-static void remove_word(const char *text, char *word, size_t length)
+static void remove_word(const char *text, char *word)
 {
-    char *end = word + length;
+    char *end = word + strcspn(word, SEPARATORS "#");
 
     end += strspn(end, BLANKS);
     if (*end == '\0' || *end == '\n') {
@@ -88,7 +88,7 @@ char *remove_entries(const char *text, const struct library *library)
     if (left == NULL)
         err(STATUS_FAILED, NULL);
     while ((word = find_word(left, library, library_is)) != NULL)
-        remove_word(left, left + (word - left), next_word(&word));
+        remove_word(left, left + (word - left));
     if (left[strspn(left, SEPARATORS)] != '\0')
         return left;
     free(left);
@@ -140,8 +140,7 @@ bool is_unchanged(const char *text)
     return same;
 }
 
-/* Copies SELinux's label, the access control list and whatever else there is.
- */
+/* Copies SELinux's label, the access control list and all others. */
 static bool copy_attributes(int to)
 {
     enum { MOST = 65536 }; /* XATTR_SIZE_MAX, XATTR_LIST_MAX */
@@ -187,10 +186,9 @@ enum outcome replace_file(const char *old, const char *new)
         unlink(NEW_FILE);
         return CHANGED;
     }
-    if (new == NULL)
-        done = unlink(PRELOAD_FILE) == 0 || errno == ENOENT;
-    else
-        done = done && rename(NEW_FILE, PRELOAD_FILE) == 0;
+    if (done)
+        done = new == NULL ? unlink(PRELOAD_FILE) == 0 || errno == ENOENT
+                           : rename(NEW_FILE, PRELOAD_FILE) == 0;
     if (!done) {
         complain("%s is left as it was: %s%s", PRELOAD_FILE, strerror(errno),
                  errno == EPERM ? "; perhaps it is immutable or append-only, "

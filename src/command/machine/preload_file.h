@@ -52,7 +52,7 @@ bool is_unchanged(const char *text);
 /*
  * Replaces the file by a new one, or removes it. Otherwise it is left as it is:
  * CHANGED if it does not hold the old text, or FAILED, with a line on standard
- * error.
+ * error. (ALREADY is for who finds that the two are the same.)
  */
 enum outcome { REPLACED, ALREADY, CHANGED, FAILED };
 enum outcome replace_file(const char *old, const char *new);

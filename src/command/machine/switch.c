@@ -79,8 +79,7 @@ static const char *check_others(struct machine *machine)
     return NULL;
 }
 
-/* Does a file have a line, not a comment of a shell or of systemd, with this
- * text in it? */
+/* Does a file have a line, not a comment (# or ;), with this text in it? */
 static bool has_line(const char *path, const char *text)
 {
     FILE *file = fopen(path, "re");
@@ -298,9 +297,9 @@ static int show_status(struct machine *machine, bool json)
         print_finding(checks[i].name, reason, checks[i].note, json);
         well = well && (reason == NULL || checks[i].note);
     }
-    status = state == OFF && !is_entered(machine) ? MACHINE_OFF : MACHINE_DOUBT;
-    if (well)
-        status = 0;
+    status = well                                   ? 0
+             : state == OFF && !is_entered(machine) ? MACHINE_OFF
+                                                    : MACHINE_DOUBT;
     if (json)
         printf("],\n \"on\": %s, \"well\": %s}\n", values[state],
                well ? "true" : "false");

@@ -25,7 +25,6 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -174,8 +173,7 @@ static void become_program(const void *argument, int standard_error)
         fcntl(ANSWER, F_SETFD, 0);
     }
     /* Another user, so that a set-user-ID program gains rights, and what only
-     * root may read cannot be read. Where root cannot become another, there is
-     * nobody to try this for: programs pass. */
+     * root may read cannot be read. Where there can be none, all pass. */
     if (program->nobody &&
         (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
          setresuid(NOBODY, NOBODY, NOBODY) < 0))
@@ -225,7 +223,6 @@ static bool ends_well(const struct program *program)
 static const char *try_program(struct program *program)
 {
     struct program without = *program;
-    bool excused;
 
     run_program(program);
     if (ends_well(program))
@@ -233,15 +230,15 @@ static const char *try_program(struct program *program)
     if (program->preload != NULL) {
         without.preload = NULL;
         run_program(&without);
-        excused = !ends_well(&without);
-    } else {
-        excused = WIFEXITED(program->status) &&
-                  WEXITSTATUS(program->status) != STATUS_NOT_FOUND &&
-                  program->said[0] != '\0' &&
-                  strstr(program->said, "ld.so") == NULL &&
-                  strstr(program->said, "libkeepalive") == NULL;
+        return ends_well(&without) ? describe_end(program) : NULL;
     }
-    return excused ? NULL : describe_end(program);
+    return WIFEXITED(program->status) &&
+                   WEXITSTATUS(program->status) != STATUS_NOT_FOUND &&
+                   program->said[0] != '\0' &&
+                   strstr(program->said, "ld.so") == NULL &&
+                   strstr(program->said, "libkeepalive") == NULL
+               ? NULL
+               : describe_end(program);
 }
 
 void find_narrow(struct machine *machine)
