@@ -75,7 +75,16 @@ done <<'END'
 0 @L\n@B\n
 1 @L\n@B\n
 END
-# And that to the byte.
+# A file that others have given away, its text as it was, is not left so.
+rm -f "$file"
+hold 'given away'
+chown 65534 "$file"
+release 0
+expect 'given away' "keepalive: $file does not belong to root; the entry is \
+removed again
+status 125" "$(cat "$tmp/on")"
+content 'given away' -
+# What a run undoes it undoes to the byte.
 for before in '' '\n' '# others' '@A' '@A\n'; do
     put "$before"
     chmod 640 "$file"

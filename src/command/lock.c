@@ -26,8 +26,7 @@ static bool try_lock(struct lock *lock)
 
     /* NFS locks no file that is open for reading only, see flock(2). */
     lock->fd =
-        open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-             0600);
+        open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (lock->fd < 0)
         return false;
     if (fstat(lock->fd, &mine) == 0 &&

@@ -357,6 +357,8 @@ static bool passes_proof(const struct machine *machine, const char *edited)
     const char *reason = start_programs(machine, NULL);
     enum outcome undone = CHANGED;
 
+    if (reason == NULL) /* others may have changed its owner and mode */
+        reason = check_path(PRELOAD_FILE);
     if (is_unchanged(edited)) {
         if (reason == NULL)
             return true;

@@ -275,25 +275,23 @@ void find_narrow(struct machine *machine)
 
 const char *run_probe(struct program *probe)
 {
-    struct answer answer;
+    struct answer *answer = &probe->answer;
+    bool answered;
     int ends[2];
 
-    probe->answer = (struct answer){.kept_alive = false};
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
         return strerror(errno);
     probe->path = "/proc/self/exe";
     probe->arguments[0] = TRIAL_PROBE;
     probe->pipe = ends[1];
     run_program(probe);
-    if (read(ends[0], &answer, sizeof(answer)) == sizeof(answer) &&
-        memcmp(answer.mark, TRIAL_PROBE, sizeof(TRIAL_PROBE)) == 0)
-        probe->answer = answer;
+    answered = read(ends[0], answer, sizeof(*answer)) == sizeof(*answer) &&
+               memcmp(answer->mark, TRIAL_PROBE, sizeof(TRIAL_PROBE)) == 0;
     close(ends[0]);
     close(ends[1]);
-    return probe->answer.mark[0] != '\0'
-               ? NULL
-               : "no program can be started or make a socket, or a library "
-                 "keeps it from answering";
+    return answered ? NULL
+                    : "no program can be started or make a socket, or a "
+                      "library keeps it from answering";
 }
 
 static const char *try_probe(const struct library *library, const char *preload,

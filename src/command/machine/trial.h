@@ -43,7 +43,7 @@ const char *sentence(const char *format, ...)
 
 /*
  * Starts a program that looks for the library in itself and at a socket of its
- * own. NULL, or why it does not answer.
+ * own. NULL, with its answer, or why there is none.
  */
 const char *run_probe(struct program *probe);
 
