@@ -198,6 +198,32 @@ for mode in own ended shared groups brief brief brief; do
         "$("$COMMAND" -p "$thread" 2>/dev/null | columns '*' pid)"
 done
 
+# A thread with a smaller number than the one before it: the process has the last.
+cat >"$tmp/wrapped.sh" <<'END'
+last=$(($(cat /proc/sys/kernel/pid_max) - 1))
+echo $((last - 1)) >/proc/sys/kernel/ns_last_pid || exit 77
+"$1" own >"$2" &
+[ $! = $last ] || exit 77
+until grep -q ready "$2"; do
+    kill -0 $! || exit 77
+    sleep 0.1
+done
+"$COMMAND" -p $! 2>&1
+END
+if [ -z "$kernel_shows" ]; then
+    :
+elif ! can_unshare -p -f -m --mount-proc; then
+    leave_out "$why"
+else
+    said=$(unshare -p -f -m --mount-proc --kill-child sh "$tmp/wrapped.sh" \
+        "$tmp/threads" "$tmp/ready" 2>"$tmp/err")
+    case $?,$said in
+    77,*) echo "threads, wrapped: left out: $(cat "$tmp/err")" ;;
+    0,*' listen '*) ;;
+    *) fail "threads, wrapped: $said" ;;
+    esac
+fi
+
 # A thread that was seen has ended when the next one is compared with it.
 start "$tmp/threads" own
 [ -z "$kernel_shows" ] ||

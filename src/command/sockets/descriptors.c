@@ -40,7 +40,8 @@ enum {
 
 /* Where a socket was seen that has no row yet. */
 struct place {
-    unsigned long long where; /* thread and descriptor */
+    int thread;
+    int fd;
     ino_t inode;
 };
 
@@ -56,11 +57,13 @@ struct look {
     int thread;          /* that is looked at */
     struct place *places;
     size_t count;
-    size_t next; /* of those of the look before, to be seen again */
-    size_t end;  /* behind the last of them */
-    bool moved;  /* something was not as it was in the look before */
-    bool opened; /* something is new, it was opened meanwhile or moved */
-    bool copied; /* a socket was on more than one descriptor */
+    size_t begin; /* of those of the look before, to be seen again */
+    size_t next;  /* of the thread that is looked at */
+    size_t end;   /* behind the last of them */
+    size_t again; /* that many were seen again */
+    bool moved;   /* something was not as it was in the look before */
+    bool opened;  /* something is new, it was opened meanwhile or moved */
+    bool copied;  /* a socket was on more than one descriptor */
 };
 
 /* Has the process of a pidfd ended? */
@@ -160,6 +163,12 @@ static ino_t fetch(struct look *look, int pidfd, int fd)
     return row.inode;
 }
 
+/* Is the next place one of this thread? */
+static bool is_place(const struct look *look, int thread)
+{
+    return look->next < look->end && look->places[look->next].thread == thread;
+}
+
 /* Looks at a descriptor: fetches a socket that the look before saw here without
  * a row, or reads its link. A socket that has a row counts for this process,
  * too; one that was on another descriptor before is a copy, or moved. */
@@ -168,18 +177,17 @@ static void look_at_descriptor(struct look *look, int pidfd, int directory,
 {
     int fd = (int)strtol(name, NULL, 10);
     int pid = look->model.pid;
-    struct place place = {(unsigned long long)look->thread << 32 | (unsigned)fd,
-                          0};
+    struct place place = {look->thread, fd, 0};
     struct place *places = look->places;
     struct socket_row *row;
     ino_t seen = 0;
 
-    while (look->next < look->end && places[look->next].where < place.where) {
+    while (is_place(look, place.thread) && places[look->next].fd < fd)
         look->next++;
-        look->moved = true;
-    }
-    if (look->next < look->end && places[look->next].where == place.where)
+    if (is_place(look, place.thread) && places[look->next].fd == fd) {
         seen = places[look->next++].inode;
+        look->again++;
+    }
     place.inode = seen != 0 && find_row(look->table, seen) == NULL
                       ? fetch(look, pidfd, fd)
                       : read_link(look, directory, name);
@@ -287,7 +295,12 @@ static void look_at_thread(struct look *look, int thread)
     const struct dirent *entry;
     DIR *list;
 
+    /* Its places stand together. Threads are listed as they began, not by their
+     * numbers: those start over at pid_max. */
     look->thread = thread;
+    look->next = look->begin;
+    while (look->next < look->end && !is_place(look, thread))
+        look->next++;
     snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", look->model.pid,
              thread);
     list = pidfd < 0 ? NULL : opendir(path);
@@ -358,8 +371,9 @@ static bool look_at_process(struct look *look)
 
         look->error = 0;
         look->moved = look->opened = false;
-        look->next = look->end;
+        look->begin = look->end;
         look->end = look->count;
+        look->again = 0;
         look->known = 0;
         rewinddir(look->tasks);
         while (look->error == 0 && (entry = readdir(look->tasks)) != NULL) {
@@ -368,7 +382,7 @@ static bool look_at_process(struct look *look)
             if (thread > 0 && has_new_table(look, thread))
                 look_at_thread(look, thread);
         }
-        look->moved |= look->next < look->end;
+        look->moved |= look->again < look->end - look->begin;
         quiet =
             i > 0 && !look->moved && (!look->opened || settled) ? quiet + 1 : 0;
     }
