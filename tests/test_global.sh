@@ -309,6 +309,10 @@ would break
   $other
   $library  (this library)" "$(global status | head -n 3)"
 expect 'status: a hard link, on' 'status 2' "$(tail -n 1 "$tmp/said")"
+expect 'off, a hard link' "keepalive: $file has another hard link, which \
+replacing it would break
+status 125" "$(global off)"
+content 'off, a hard link' '@A\n@L\n'
 rm /etc/elsewhere
 chmod 666 "$library"
 expect 'status: mode' '  NO  owner and mode' \
