@@ -180,6 +180,17 @@ status 2" "$(other -p no_such nor_this)"
 1 hidepid=2,gid=65533
 1 hidepid=ptraceable,gid=65534
 END
+    # Process 1 is the command itself, and root has another.
+    for option in 0 2; do
+        unshare -p -f -m sh -c 'mount -t proc -o "hidepid=$0" proc /proc
+            sleep 1000 &
+            exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"' \
+            $option "$tmp/keepalive" -a -m 2>"$tmp/err"
+        echo "$option: status $?, $(head -n 1 "$tmp/err")"
+    done >"$tmp/out"
+    expect 'hidden processes: process 1 is our own' "\
+0: status 2, keepalive: 1 process is out of reach; run it as root
+2: status 2, $hidden" "$(cat "$tmp/out")"
     expect 'nothing is hidden from root' 'keepalive: no_such: no process has this name' \
         "$("$COMMAND" -p no_such 2>&1)"
 else

@@ -31,7 +31,6 @@
 enum {
     ONE_THREAD = O_EXCL, /* PIDFD_THREAD, Linux 6.9 */
     KCMP_FILES = 2,      /* <linux/kcmp.h> */
-    CAP_SYS_PTRACE = 19, /* <linux/capability.h> */
     LOOKS = 20,          /* at descriptors that move */
     QUIET = 5,           /* looks without a move, where there are copies */
     OPENED = 4,          /* in this look, what is new was opened meanwhile */

@@ -7,6 +7,8 @@
 
 #include "sockets/table.h"
 
+enum { CAP_SYS_PTRACE = 19 }; /* <linux/capability.h> */
+
 /*
  * Adds the sockets of a process, with those of its threads that have
  * descriptors of their own. These may move meanwhile: it looks until nothing

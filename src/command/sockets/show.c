@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,13 +71,31 @@ static bool is_new(int pid)
     return true;
 }
 
-/* /proc may hide the processes of other users, the first among them, see
- * hidepid in proc(5): then nobody can say which there are. */
+/* Does /proc hide the processes of other users, see hidepid in proc(5)? The
+ * first process tells, unless it is our own. */
+static bool hides_processes(void)
+{
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    const struct mntent *entry;
+    struct stat first;
+    bool hides = false;
+
+    while (mounts != NULL && (entry = getmntent(mounts)) != NULL)
+        if (strcmp(entry->mnt_dir, "/proc") == 0)
+            hides = hasmntopt(entry, "hidepid") != NULL;
+    if (mounts != NULL)
+        endmntent(mounts);
+    return stat("/proc/1/comm", &first) < 0 ||
+           (hides && first.st_uid == geteuid() &&
+            !has_capability(CAP_SYS_PTRACE));
+}
+
+/* Where processes are hidden nobody can say which there are. */
 static void note_hidden(struct socket_table *table)
 {
     static bool said;
 
-    if (said || access("/proc/1/comm", F_OK) == 0)
+    if (said || !hides_processes())
         return;
     said = true;
     complain("/proc hides the processes of other users (hidepid); run it as "
