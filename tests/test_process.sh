@@ -195,8 +195,16 @@ expect 'thousands of sockets' "$line 3000 status 0" \
         echo "$(grep -c 'off->on' "$tmp/out") status $status")"
 
 # With fewer a process would look like one that is not there.
-expect 'too few descriptors' "keepalive: 16 descriptors are needed (ulimit -n)
+expect 'too few descriptors' "keepalive: 12 free descriptors are needed \
+(ulimit -n): Too many open files
 status 125" "$(prlimit --nofile=8:8 "$COMMAND" -p "$pid" 2>&1; echo "status $?")"
+expect 'too few descriptors beside those that are inherited' 125 "$(python3 -c '
+import os, resource, sys
+for fd in range(3, 18):
+    os.dup2(0, fd)
+resource.setrlimit(resource.RLIMIT_NOFILE, (19, 19))
+os.execv(sys.argv[1], sys.argv[1:])' "$COMMAND" -p python3 2>/dev/null
+    echo $?)"
 expect 'few descriptors, and a limit that can be raised' 3000 \
     "$(prlimit --nofile=8:64 "$COMMAND" -p "$pid" | grep -c "^$pid ")"
 
