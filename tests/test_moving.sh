@@ -108,6 +108,17 @@ expect 'no permission for the descriptor' 'status 2 rows 0' \
     "$(inject pidfd_getfd:error=EPERM "$COMMAND" -p "$pid" |
         grep -v '^keepalive: ')"
 
+# In another network, which is entered by a socket that may have moved
+if can_unshare -n; then
+    start unshare -n sh -c "ip link set lo up; exec '$tmp/move' toggle"
+    for _ in $(seq 20); do
+        slowly 100 -t 60 -i 60 -p "$pid" 2>/dev/null
+    done >"$tmp/out"
+    expect 'another network: moved' 0 "$(grep -c ' unknown ' "$tmp/out")"
+else
+    leave_out "$why"
+fi
+
 # One that ends, and is waited for, when its directory is open: the command is
 # stopped there.
 sleep 100 &

@@ -180,7 +180,9 @@ void add_socket(struct socket_table *table, struct socket_row *row, int socket)
         row->awaited = row->after[KEEPALIVE_SWITCH] == 1 &&
                        row->remote.any.sa_family != AF_UNSPEC &&
                        row->state != SYN_SENT && vain < VAIN;
-        if (!row->awaited)
+        if (row->awaited)
+            row->interface = read_option(socket, SOL_SOCKET, BOUND_INTERFACE);
+        else
             read_state(row, socket);
     }
     add_row(table, row);
@@ -204,7 +206,8 @@ static void write_question(struct question *question,
                  .sdiag_protocol = IPPROTO_TCP,
                  .idiag_ext = 1 << (INET_DIAG_INFO - 1),
                  .idiag_states = ~0u,
-                 .id = {.idiag_if = row->interface,
+                 .id = {.idiag_if =
+                            row->interface > 0 ? (unsigned)row->interface : 0,
                         .idiag_cookie = {INET_DIAG_NOCOOKIE,
                                          INET_DIAG_NOCOOKIE}}},
     };
@@ -333,17 +336,13 @@ int fetch_socket(int pidfd, int fd, ino_t *inode)
     return socket;
 }
 
-/* Turns to the network of a socket, and asks by the interface as well to which
- * it is bound. */
+/* Turns to the network of a socket, if it is still where it was seen. */
 static void turn_to(struct socket_row *row, int pidfd)
 {
     ino_t inode;
-    int socket = fetch_socket(pidfd, row->fd, &inode);
+    int socket = fetch_socket(pidfd, row->last_fd, &inode);
 
     if (inode == row->inode) {
-        int interface = read_option(socket, SOL_SOCKET, BOUND_INTERFACE);
-
-        row->interface = interface > 0 ? (unsigned)interface : 0;
         if (diag >= 0)
             close(diag);
         diag = open_diag(socket);

@@ -46,8 +46,8 @@ struct socket_row {
     ino_t inode;
     size_t chained;      /* the row before it in its bucket, plus one */
     bool shown;          /* is a TCP socket, and asked for */
-    bool awaited;        /* its timer is to be asked for, */
-    unsigned interface;  /* where it is bound to one and not found without */
+    bool awaited;        /* its timer is to be asked for */
+    int interface;       /* to which it is bound, if above 0 */
     unsigned char state; /* tcpi_state, see tcp(7); 0: unknown */
     union address local;
     union address remote; /* none: not connected */
