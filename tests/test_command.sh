@@ -269,6 +269,13 @@ script empty-interpreter '#!\necho it runs'
 script circle "#!$tmp/bin/circle"
 cp "$tmp/bin/static" "$tmp/bin/unreadable"
 chmod 111 "$tmp/bin/unreadable"
+# The kernel runs these no more than the loader: nothing is known of them.
+for size in 20 64 100; do
+    head -c $size "$tmp/bin/static" >"$tmp/bin/first-$size"
+    chmod 755 "$tmp/bin/first-$size"
+    expect "the first $size bytes of a program" 0 \
+        "$("$COMMAND" "$tmp/bin/first-$size" 2>&1 | grep -c 'is statically')"
+done
 PATH=$tmp/bin:$PATH
 while read -r expected name; do
     # shellcheck disable=SC2086 # some are several words

@@ -31,24 +31,29 @@ union section {
          ? (uint64_t)(any)->wide.name                                          \
          : (uint64_t)(any)->narrow.name)
 
-/* Reads the name of the loader; "" where there is none. */
+/* Reads the name of the loader; "" where there is none, "?" in a file that is
+ * damaged, or of the other byte order. */
 static void read_loader(int fd, const union header *header,
                         char loader[PATH_MAX])
 {
     union segment segment = {.wide.p_type = PT_NULL};
     uint64_t place = FIELD(header, header, e_phoff);
     uint64_t left = FIELD(header, header, e_phnum);
+    ssize_t size = (ssize_t)FIELD(header, header, e_phentsize);
     ssize_t length = 0;
 
+    memcpy(loader, "?", 2);
     for (; left > 0 && segment.wide.p_type != PT_INTERP; left--) {
-        if (pread(fd, &segment, sizeof(segment), (off_t)place) <= 0)
-            break;
-        place += FIELD(header, header, e_phentsize);
+        length = pread(fd, &segment, sizeof(segment), (off_t)place);
+        if (length < size)
+            return;
+        place += (uint64_t)size;
     }
     if (segment.wide.p_type == PT_INTERP)
         length = pread(fd, loader, PATH_MAX - 1,
                        (off_t)FIELD(header, &segment, p_offset));
-    loader[length > 0 ? length : 0] = '\0';
+    if (length > 0)
+        loader[segment.wide.p_type == PT_INTERP ? length : 0] = '\0';
 }
 
 /* Go's linker leaves a section of its own, strip(1) and dynamic linking or not.

@@ -11,7 +11,7 @@
 struct elf {
     unsigned kind;         /* machine, byte order and class */
     bool go;               /* made by Go's linker */
-    char loader[PATH_MAX]; /* that it asks for; "" where it is static */
+    char loader[PATH_MAX]; /* that it asks for; "": static, "?": unknown */
 };
 
 /*
