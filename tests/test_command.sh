@@ -417,6 +417,8 @@ expect "a program of one's own" 'it runs' \
     "$(cd "$tmp" && "$COMMAND" bin/service 2>&1)"
 expect 'systemd-run of keepalive itself' 'it runs' \
     "$("$COMMAND" systemd-run keepalive plain 2>&1)"
+expect 'a word of a program' 1 \
+    "$("$COMMAND" static keepalive 2>&1 | grep -c 'statically linked')"
 # No escape sequence of a path reaches the terminal.
 escape=$(printf 'static\033[31m')
 cp "$tmp/bin/static" "$tmp/bin/$escape"

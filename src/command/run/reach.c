@@ -442,9 +442,6 @@ bool check_reach(char *const command[], const struct library *library,
     static struct walk walk; /* 14 KB, cleared by the loader */
     const char *reason = NULL;
 
-    for (char *const *word = command; *word != NULL; word++)
-        if (is_named(*word, "keepalive"))
-            return true; /* it will look for itself */
     walk.library = library;
     walk.command = command;
     walk.off = wanted->values[KEEPALIVE_SWITCH] == 0;
@@ -460,6 +457,9 @@ bool check_reach(char *const command[], const struct library *library,
         const struct launcher *launcher =
             find_launcher(*walk.command, walk.path);
 
+        for (char *const *word = walk.command; launcher && *word; word++)
+            if (is_named(*word, "keepalive"))
+                return true; /* it will look for itself */
         read_elf(walk.path, &walk.elf);
         if (launcher == NULL)
             read_script(&walk);
