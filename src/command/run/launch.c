@@ -110,7 +110,7 @@ int run_command(const struct request *request)
     const struct wanted *wanted = &request->wanted;
     char *const *command = request->operands;
     bool off = wanted->values[KEEPALIVE_SWITCH] == 0;
-    int values[KEEPALIVE_OPTIONS];
+    int values[KEEPALIVE_OPTIONS] = {NO_VALUE};
     struct library library;
 
     library_find(&library);
