@@ -104,8 +104,26 @@ done <<'END'
 --json|--json needs --pid or --all or --global or --cgroup
 -g status -p|--global cannot be used with --pid
 -Z|invalid option -- 'Z'
+-:|invalid option -- ':'
+--json=1|option '--json=1' doesn't allow an argument
+-o -f -p 1|--force cannot be used with --pid
+-f -o --cgroup self|--cgroup: unexpected argument 'touch'
 --nonsense|unrecognized option '--nonsense'
 END
+expect 'no argument' "keepalive: option '--idle' requires an argument
+keepalive: option '-qt' requires an argument
+125" "$("$COMMAND" --idle 2>&1; "$COMMAND" -qt 2>&1; echo $?)"
+expect 'an escape sequence in a flag' \
+    "keepalive: unrecognized option '--?[31m'" \
+    "$("$COMMAND" "$(printf -- '--\033[31m')" 2>&1)"
+expect 'an escape sequence as a flag' "keepalive: invalid option -- '?'" \
+    "$("$COMMAND" "$(printf -- '-q\033[31m')" 2>&1)"
+# A message is one write(2): of a packet each there is one.
+expect 'a long message' 1 "$(python3 -c 'import socket, subprocess, sys
+ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+subprocess.run([sys.argv[1], "--global", 12000 * "x"], stderr=its)
+its.close()
+print(len(list(iter(lambda: ours.recv(65536), b""))))' "$COMMAND")"
 expect 'no command' \
     'keepalive: no command given; see keepalive --help
 125' "$("$COMMAND" 2>&1; echo $?)"

@@ -86,8 +86,8 @@ static bool note_value(struct wanted *wanted, const struct flag *flag,
     return true;
 }
 
-/* Notes a flag or an operand. False, with a line on standard error, if the flag
- * is not known or its value is bad. */
+/* Notes a flag or an operand. False, with a line on standard error, if its
+ * value is bad. */
 static bool note_flag(struct request *request, int letter, bool is_short)
 {
     const struct flag *flag = flags;
@@ -101,8 +101,8 @@ static bool note_flag(struct request *request, int letter, bool is_short)
     }
     if (letter == OPERAND || (letter == 'p' && optarg != NULL))
         request->operands[request->count++] = optarg;
-    if (letter == OPERAND || letter == '?')
-        return letter == OPERAND;
+    if (letter == OPERAND)
+        return true;
     while (flag->letter != letter)
         flag++;
     request->given[letter] = optarg != NULL ? optarg : flag->name;
@@ -114,10 +114,26 @@ static bool note_flag(struct request *request, int letter, bool is_short)
            note_value(&request->wanted, flag, request->given[letter]);
 }
 
+/* Says what is wrong with a word, as getopt_long(3) does, whose own messages
+ * pass on escape sequences. */
+static bool refuse_flag(int letter, const char *word, const char *shorts)
+{
+    if (letter == ':')
+        complain("option '%s' requires an argument", word);
+    else if (optopt == 0)
+        complain("unrecognized option '%s'", word);
+    else if (optopt != ':' && strchr(shorts, optopt) != NULL)
+        complain("option '%s' doesn't allow an argument", word);
+    else
+        complain("invalid option -- '%c'", optopt);
+    return false;
+}
+
 /* The table of flags for getopt_long(3). */
 static void make_options(struct option longs[FLAGS + 1], char *shorts)
 {
-    *shorts++ = '-'; /* operands in their place among the flags */
+    memcpy(shorts, "-:", 2); /* operands in their place, and no messages */
+    shorts += 2;
     for (int i = 0; i < FLAGS; i++) {
         int takes = flags[i].argument[0] == '\0'  ? no_argument
                     : flags[i].argument[0] == '[' ? optional_argument
@@ -220,7 +236,7 @@ static bool check_request(const struct request *request)
 bool read_request(struct request *request, int argc, char *argv[])
 {
     struct option longs[FLAGS + 1];
-    char shorts[3 * FLAGS + 2];
+    char shorts[3 * FLAGS + 3];
     int index = NONE; /* of a long flag */
     int letter;
 
@@ -228,9 +244,9 @@ bool read_request(struct request *request, int argc, char *argv[])
     *request = (struct request){.mode = RUN, .operands = argv + 1};
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         request->wanted.values[i] = NO_VALUE;
-    if (strrchr(argv[0], '/') != NULL)
-        argv[0] = strrchr(argv[0], '/') + 1; /* as getopt names it */
     while ((letter = getopt_long(argc, argv, shorts, longs, &index)) != -1) {
+        if (letter == '?' || letter == ':')
+            return refuse_flag(letter, argv[optind - 1], shorts + 2);
         if (!note_flag(request, letter, index == NONE))
             return false;
         if (letter == OPERAND && request->mode != SOCKETS)

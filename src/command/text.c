@@ -90,7 +90,7 @@ void say(const char *format, ...)
 
 void complain(const char *format, ...)
 {
-    static char buffer[BUFSIZ];
+    static char buffer[4 * PATH_MAX]; /* above that of a line */
     va_list arguments;
 
     setvbuf(stderr, buffer, _IOLBF, sizeof(buffer)); /* one write(2) a line */
