@@ -387,16 +387,30 @@ else
 fi
 
 # The scope of a link-local address, by its number: its name may be another in
-# the network of the socket.
-ip link add scope0 type dummy 2>/dev/null && ip link set scope0 up &&
-    ip addr add fe80::5/64 dev scope0 nodad 2>/dev/null &&
+# the network of the socket. Such a connection is bound to its interface, by
+# which it is asked for at once: it is fetched no second time.
+if ip link add scope0 type veth peer name scope1 2>/dev/null &&
+    ip link set scope0 up && ip link set scope1 up &&
+    ip addr add fe80::5/64 dev scope0 nodad 2>/dev/null; then
     start python3 -c 'import socket, time
-server = socket.create_server(("fe80::5%scope0", 7700), family=socket.AF_INET6)
+address = "fe80::5", 7700, 0, socket.if_nametoindex("scope0")
+server = socket.socket(socket.AF_INET6)
+server.bind(address)
+server.listen()
+client = socket.socket(socket.AF_INET6)
+client.connect(address)
 print("ready", flush=True)
-time.sleep(1000)' &&
-    expect 'the scope of an address' \
-        "[fe80::5%$(ip -o link show scope0 | cut -d: -f1)]:7700" \
-        "$("$COMMAND" -p "$pid" | columns '*' local)"
+time.sleep(1000)'
+    scope=$(ip -o link show scope0 | cut -d: -f1)
+    expect 'the scope of an address' "[fe80::5%$scope]:7700" \
+        "$("$COMMAND" -p "$pid" | columns 3 local)"
+    expect 'bound to an interface' "[fe80::5%$scope]:7700 established next, 2" \
+        "$(strace -qq -o "$tmp/trace" -e trace=pidfd_getfd \
+            "$COMMAND" -t 600 -p "$pid" | columns 4 remote state next |
+            sed 's/ [0-9][0-9.]*$/ next/'), $(grep -c getfd "$tmp/trace")"
+else
+    echo 'no link-local address here: left out'
+fi
 
 # The traffic class that cgroup v1 gives to sockets stays as it is when they are
 # looked at; where the group cannot be joined they are left out. The group is the
