@@ -18,8 +18,9 @@ enum { NONE = -1, OPERAND = 1 };
 
 /*
  * The flags. One that has a row of keepalive_options sets its value: to the
- * argument or, where it takes none, to its own name. The first, one for each
- * row but KEEPALIVE_SWITCH, are also the columns of tables and JSON behind it.
+ * argument or, where it takes none, to its own name. The first ones, one for
+ * each row but KEEPALIVE_SWITCH, are also the columns of tables and JSON; these
+ * begin with that of KEEPALIVE_SWITCH.
  */
 static const struct flag {
     int row;

@@ -42,10 +42,10 @@ enum { MOST_VALUES = 256 };
 struct record {
     char owner[16]; /* OWNER */
     uint8_t force;
-    uint8_t rule; /* 1.1 left what was on its stack in these three */
-    uint8_t unused[2];
-    uint32_t count; /* of values */
-    /* As many as there are options in that version; here with room for more. */
+    uint8_t rule;      /* in 1.1, which did not set it, this and */
+    uint8_t unused[2]; /* these hold whatever was on its stack */
+    uint32_t count;    /* of values */
+    /* Each version has one for each of its options; there is room for more. */
     struct keepalive_value values[MOST_VALUES];
 };
 

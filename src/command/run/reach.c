@@ -32,9 +32,10 @@ enum { LINES = 6, WORDS = 64, LONG_OPTIONS = 20, OPERAND = 1 };
 /* Commands that run another, or have a different program run it. */
 static const struct launcher {
     const char *names; /* with a blank before and behind each */
-    /* Options, each with a NUL behind it, by letter, or -, and name: "u:unset"
-     * takes an argument, with "i!ignore-environment" the environment is cleaned
-     * or, by one that does so anyway, is not. */
+    /* Its options, each followed by a NUL: the letter (- for none), a mark and
+     * the long name. With : the option takes an argument; with ! it makes a
+     * launcher clean the environment that otherwise does not, or keep it; with
+     * . it does neither. */
     const char *options;
     int operands;       /* before the command; WORDS: it has none */
     bool assigns;       /* words with = before it are variables, as in env(1) */
