@@ -111,3 +111,19 @@ bool is_named(const char *path, const char *name)
 {
     return strcmp(path, name) == 0 || strcmp(base_name(path), name) == 0;
 }
+
+char *write_number(char *text, int number)
+{
+    unsigned left = number < 0 ? -(unsigned)number : (unsigned)number;
+    char *end;
+
+    if (number < 0)
+        *text++ = '-';
+    end = text + 1;
+    for (unsigned more = left / 10; more > 0; more /= 10)
+        end++;
+    *end = '\0';
+    for (char *digit = end; digit > text; left /= 10)
+        *--digit = (char)('0' + left % 10);
+    return end;
+}

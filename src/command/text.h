@@ -36,4 +36,10 @@ const char *base_name(const char *path);
 /* Is this the path, or the name of the file? */
 bool is_named(const char *path, const char *name);
 
+/*
+ * Writes a number in decimal, in at most 12 bytes, and returns its end, as
+ * stpcpy(3) does: for long tables, where the time of snprintf(3) counts.
+ */
+char *write_number(char *text, int number);
+
 #endif

@@ -8,6 +8,7 @@
 #include "text.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,19 +54,19 @@ void read_system(int values[KEEPALIVE_OPTIONS])
         close(fd);
 }
 
-void write_value(char *text, size_t size, int row, int value, bool json)
+void write_value(char *text, int row, int value, bool json)
 {
     static const char *const words[2][2] = {{"off", "on"}, {"false", "true"}};
     int scale = keepalive_options[row].scale;
 
     if (value == NO_VALUE)
-        snprintf(text, size, "%s", json ? "null" : "-");
+        stpcpy(text, json ? "null" : "-");
     else if (row == KEEPALIVE_SWITCH)
-        snprintf(text, size, "%s", words[json][value != 0]);
+        stpcpy(text, words[json][value != 0]);
     else if (value % scale == 0)
-        snprintf(text, size, "%d", value / scale);
+        write_number(text, value / scale);
     else
-        snprintf(text, size, "%.3f", (double)value / scale);
+        snprintf(text, VALUE_SIZE, "%.3f", (double)value / scale);
 }
 
 void hint_at_values(const int given[KEEPALIVE_OPTIONS],

@@ -11,9 +11,11 @@
 #include "keepalive.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
-enum { NO_VALUE = -1 }; /* the kernel reports none, or none is wanted */
+enum {
+    NO_VALUE = -1, /* the kernel reports none, or none is wanted */
+    VALUE_SIZE = sizeof("-2147483.647"),
+};
 
 /* What the flags ask for. */
 struct wanted {
@@ -52,9 +54,10 @@ void read_system(int values[KEEPALIVE_OPTIONS]);
 
 /*
  * Writes a value as it is shown, in the unit of its row: "-", "on", "off" or a
- * number; in JSON null, true, false or a number.
+ * number; in JSON null, true, false or a number. It takes at most VALUE_SIZE
+ * bytes.
  */
-void write_value(char *text, size_t size, int row, int value, bool json);
+void write_value(char *text, int row, int value, bool json);
 
 /*
  * Says on standard error, once each, where the values that a socket has do what

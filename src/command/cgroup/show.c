@@ -62,9 +62,9 @@ static void print_program(const struct program *it,
         int row = find_column(column, &name);
         int value =
             outcome->givers[row] == it ? outcome->values[row] : NO_VALUE;
-        char cell[16];
+        char cell[VALUE_SIZE];
 
-        write_value(cell, sizeof(cell), row, value, json);
+        write_value(cell, row, value, json);
         if (json)
             printf("%s\"%s\": %s", column == 0 ? "{" : ", ", name, cell);
         else if (it != NULL && it->record.force && column == 0 && value == 1)

@@ -62,7 +62,8 @@ enum { CELL = INET6_ADDRSTRLEN + sizeof("[%4294967295]:65535") };
 struct sheet {
     FILE *out;
     enum { HEAD, ROW, OBJECT } form;
-    const char *separator; /* before the next cell */
+    bool first;   /* the next cell is that of its row or object */
+    bool objects; /* there is one already */
 };
 
 /* Writes a cell, or a member of an object; NULL: it is empty. */
@@ -72,16 +73,22 @@ static void put_cell(struct sheet *sheet, const char *head, const char *text,
     bool json = sheet->form == OBJECT;
     const char *quote = json && quoted && text != NULL ? "\"" : "";
 
-    fputs(sheet->separator, sheet->out);
-    sheet->separator = json ? ", " : "\t";
     if (json)
-        fprintf(sheet->out, "\"%s\": %s", head, quote);
+        fprintf(sheet->out, "%s\"%s\": %s", sheet->first ? "" : ", ", head,
+                quote);
+    else if (!sheet->first)
+        putc('\t', sheet->out);
+    sheet->first = false;
     if (sheet->form == HEAD)
         text = head;
     else if (text == NULL)
         text = json ? "null" : "-";
-    put_text(sheet->out, text, strlen(text), json);
-    fputs(quote, sheet->out);
+    if (quoted)
+        put_text(sheet->out, text, strlen(text), json);
+    else
+        fputs(text, sheet->out);
+    if (*quote != '\0')
+        putc('"', sheet->out);
 }
 
 static void put_address(struct sheet *sheet, const char *head,
@@ -90,12 +97,16 @@ static void put_address(struct sheet *sheet, const char *head,
     const struct sockaddr_in6 *inet6 = &address->inet6;
     const unsigned char *byte = (const unsigned char *)&address->inet.sin_addr;
     char text[CELL];
+    char *end = text;
     char scope[sizeof("%4294967295")] = "";
     char host[INET6_ADDRSTRLEN];
 
     if (address->any.sa_family == AF_INET) {
-        snprintf(text, CELL, "%d.%d.%d.%d:%d", byte[0], byte[1], byte[2],
-                 byte[3], ntohs(address->inet.sin_port));
+        for (int i = 0; i < 4; i++) {
+            end = write_number(end, byte[i]);
+            *end++ = (char)(i < 3 ? '.' : ':');
+        }
+        write_number(end, ntohs(address->inet.sin_port));
     } else if (address->any.sa_family == AF_INET6) {
         inet_ntop(AF_INET6, &inet6->sin6_addr, host, sizeof(host));
         if (inet6->sin6_scope_id != 0)
@@ -116,16 +127,16 @@ static void put_columns(struct sheet *sheet, const struct socket_row *row,
         int option = find_column(i, &name);
         int before = row->before[option];
         int after = row->after[option];
-        char text[2 * CELL];
+        char text[2 * VALUE_SIZE + 2];
         char *end = text;
 
         if (changed && before == after)
             continue;
         if (sheet->form == ROW && before != after) {
-            write_value(text, CELL, option, before, false);
+            write_value(text, option, before, false);
             end = stpcpy(text + strlen(text), "->");
         }
-        write_value(end, CELL, option, changed ? before : after,
+        write_value(end, option, changed ? before : after,
                     sheet->form == OBJECT);
         put_cell(sheet, name, text, false);
     }
@@ -136,31 +147,40 @@ static void put_row(struct sheet *sheet, const struct socket_row *row,
 {
     bool json = sheet->form == OBJECT;
     char text[CELL];
+    char *end;
 
-    snprintf(text, CELL, json || row->others == 0 ? "%d" : "%d+%d", row->pid,
-             row->others);
+    if (json)
+        fputs(sheet->objects ? ",\n{" : "\n{", sheet->out);
+    sheet->objects = json;
+    sheet->first = true;
+    end = write_number(text, row->pid);
+    if (!json && row->others > 0) {
+        *end++ = '+';
+        write_number(end, row->others);
+    }
     put_cell(sheet, "pid", text, false);
     put_cell(sheet, "name", json || row->name[0] != '\0' ? row->name : NULL,
              true);
-    snprintf(text, CELL, "%d", row->others);
+    write_number(text, row->others);
     if (json)
         put_cell(sheet, "others", text, false);
-    snprintf(text, CELL, "%d", row->fd);
+    write_number(text, row->fd);
     put_cell(sheet, "fd", text, false);
     put_address(sheet, "local", &row->local);
     put_address(sheet, "remote", &row->remote);
     put_cell(sheet, "state", states[row->state], true);
     put_columns(sheet, row, false);
-    snprintf(text, CELL, "%lld.%lld", row->next / 1000, row->next / 100 % 10);
+    end = write_number(text, (int)(row->next / 1000));
+    *end++ = '.';
+    write_number(end, (int)(row->next / 100 % 10));
     put_cell(sheet, "next", row->next == NO_VALUE ? NULL : text, false);
     if (changes) {
         fputs(", \"before\": {", sheet->out);
-        sheet->separator = "";
+        sheet->first = true;
         put_columns(sheet, row, true);
         putc('}', sheet->out);
     }
-    fputs(json ? "}" : "\n", sheet->out);
-    sheet->separator = json ? ",\n{" : "";
+    putc(json ? '}' : '\n', sheet->out);
 }
 
 /* Prints lines of cells, a tab between them, so that the columns are aligned. A
@@ -204,8 +224,8 @@ void print_table(const struct socket_table *table)
     bool json = table->request->given['j'] != NULL;
     char *text;
     size_t size;
-    struct sheet sheet = {open_memstream(&text, &size), json ? OBJECT : HEAD,
-                          json ? "\n{" : ""};
+    struct sheet sheet = {.out = open_memstream(&text, &size),
+                          .form = json ? OBJECT : HEAD};
 
     if (sheet.out == NULL)
         err(STATUS_FAILED, NULL);
