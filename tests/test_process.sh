@@ -387,8 +387,8 @@ else
 fi
 
 # The scope of a link-local address, by its number: its name may be another in
-# the network of the socket. Such a connection is bound to its interface, by
-# which it is asked for at once: it is fetched no second time.
+# the network of the socket. Such connections are bound to their interface: the
+# first are fetched again for it, those after them asked for with it at once.
 if ip link add scope0 type veth peer name scope1 2>/dev/null &&
     ip link set scope0 up && ip link set scope1 up &&
     ip addr add fe80::5/64 dev scope0 nodad 2>/dev/null; then
@@ -396,18 +396,21 @@ if ip link add scope0 type veth peer name scope1 2>/dev/null &&
 address = "fe80::5", 7700, 0, socket.if_nametoindex("scope0")
 server = socket.socket(socket.AF_INET6)
 server.bind(address)
-server.listen()
-client = socket.socket(socket.AF_INET6)
-client.connect(address)
+server.listen(40)
+clients = [socket.socket(socket.AF_INET6) for _ in range(40)]
+for client in clients:
+    client.connect(address)
 print("ready", flush=True)
 time.sleep(1000)'
     scope=$(ip -o link show scope0 | cut -d: -f1)
     expect 'the scope of an address' "[fe80::5%$scope]:7700" \
         "$("$COMMAND" -p "$pid" | columns 3 local)"
-    expect 'bound to an interface' "[fe80::5%$scope]:7700 established next, 2" \
+    expect 'bound to an interface' "40 [fe80::5%$scope]:7700 established next, \
+fetched again: 15" \
         "$(strace -qq -o "$tmp/trace" -e trace=pidfd_getfd \
-            "$COMMAND" -t 600 -p "$pid" | columns 4 remote state next |
-            sed 's/ [0-9][0-9.]*$/ next/'), $(grep -c getfd "$tmp/trace")"
+            "$COMMAND" -t 600 -p "$pid" | columns '*' remote state next |
+            sed -n '2,$s/ [0-9][0-9.]*$/ next/p' | sort | uniq -c |
+            xargs), fetched again: $(($(grep -c getfd "$tmp/trace") - 41))"
 else
     echo 'no link-local address here: left out'
 fi

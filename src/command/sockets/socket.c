@@ -41,6 +41,7 @@ enum {
 
 static int diag = -1; /* the socket for questions, in one network */
 static int vain;      /* sockets without an answer; -1: there was one */
+static bool bound;    /* sockets are bound to interfaces */
 
 static void read_state(struct socket_row *row, int socket)
 {
@@ -180,10 +181,10 @@ void add_socket(struct socket_table *table, struct socket_row *row, int socket)
         row->awaited = row->after[KEEPALIVE_SWITCH] == 1 &&
                        row->remote.any.sa_family != AF_UNSPEC &&
                        row->state != SYN_SENT && vain < VAIN;
-        if (row->awaited)
-            row->interface = read_option(socket, SOL_SOCKET, BOUND_INTERFACE);
-        else
+        if (!row->awaited)
             read_state(row, socket);
+        else if (bound)
+            row->interface = read_option(socket, SOL_SOCKET, BOUND_INTERFACE);
     }
     add_row(table, row);
 }
@@ -336,7 +337,8 @@ int fetch_socket(int pidfd, int fd, ino_t *inode)
     return socket;
 }
 
-/* Turns to the network of a socket, if it is still where it was seen. */
+/* Turns to the network of a socket, and its interface, if it is still where it
+ * was seen. */
 static void turn_to(struct socket_row *row, int pidfd)
 {
     ino_t inode;
@@ -346,6 +348,8 @@ static void turn_to(struct socket_row *row, int pidfd)
         if (diag >= 0)
             close(diag);
         diag = open_diag(socket);
+        row->interface = read_option(socket, SOL_SOCKET, BOUND_INTERFACE);
+        bound |= row->interface > 0;
         read_state(row, socket); /* there may be no answer again */
     }
     if (socket >= 0)
