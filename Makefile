@@ -85,7 +85,8 @@ library_cflags = -fPIC -fvisibility=hidden -DKEEPALIVE_SEAL $(protection)
 library_ldflags = -shared -nostartfiles -Wl,-soname,libkeepalive.so \
 	-Wl,--hash-style=gnu,-z,defs,-z,now,-z,norelro,-z,text,-z,noexecstack \
 	-Wl,-z,noseparate-code
-command_cflags = -iquote src/command $(protection) \
+# On 32 bits, too, struct dirent is that of getdents64(2).
+command_cflags = -iquote src/command $(protection) -D_FILE_OFFSET_BITS=64 \
 	-DKEEPALIVE_VERSION='"$(VERSION)"' \
 	-DKEEPALIVE_LIBRARY='"$(libdir)/libkeepalive.so"'
 

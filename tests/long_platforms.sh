@@ -9,8 +9,9 @@
 # installed, and gone at the end.
 . tests/common.sh
 in_namespace -m
-need apt-get dpkg-deb chroot tar
+need apt-get dpkg-deb chroot tar python3
 . tests/system.sh
+. tests/processes.sh
 missing=
 
 on='SO_KEEPALIVE is ON
@@ -34,9 +35,21 @@ build() {
     [ -e "$tmp/$1/libkeepalive.so" ]
 }
 
+# same_table DIRECTORY: its command shows what ours does; a list of descriptors
+# is read in the kernel's own form.
+start python3 -c 'import socket, time
+kept = socket.create_server(("127.0.0.1", 0))
+print("ready", flush=True)
+time.sleep(100000)'
+same_table() {
+    expect "$1: -p" "$("$COMMAND" -p "$pid")" \
+        "$(timeout 60 "$tmp/$1/keepalive" -p "$pid" 2>&1)"
+}
+
 asm="-idirafter /usr/include/$(${CC:-cc} -print-multiarch)"
 if build i386 'gcc -m32' "$asm"; then
     elf i386 "$tmp/i386/libkeepalive.so"
+    ! "$tmp/i386/keepalive" -V >/dev/null 2>&1 || same_table i386
     expect 'i386' "$on" \
         "$(LD_PRELOAD=$tmp/i386/libkeepalive.so "$tmp/i386/examples/show" 2>&1)"
     {
@@ -68,6 +81,7 @@ expect 'old kernel headers' "$no_cgroup" "$(cgroup_of "$tmp/old")"
 if build musl musl-gcc "$asm -idirafter /usr/include"; then
     [ "$(cgroup_of "$tmp/musl")" != "$no_cgroup" ] ||
         fail 'musl: --cgroup was left out'
+    same_table musl
     for library in "$tmp/musl/libkeepalive.so" "$LIBKEEPALIVE"; do
         expect "a program of musl with $library" "$on" \
             "$(LD_PRELOAD=$library "$tmp/musl/examples/show" 2>&1)"

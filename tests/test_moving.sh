@@ -84,7 +84,7 @@ start "$tmp/move" hold
 inject() {
     what=$1
     shift
-    strace -o "$tmp/trace" -e trace=readlinkat,pidfd_getfd,setsockopt,kcmp \
+    strace -o "$tmp/trace" -e trace=%desc,%network,kcmp \
         -e inject="$what" "$@" 2>"$tmp/err" >"$tmp/out"
     status=$?
     cat "$tmp/err"
@@ -104,9 +104,53 @@ done
 expect 'no permission to see what the descriptors are' 'status 2 rows 0' \
     "$(inject readlinkat:error=EACCES "$COMMAND" -p "$pid" |
         grep -v '^keepalive: ')"
+for list in task "task/$pid/fd"; do
+    expect "what is in $list cannot be listed" \
+        "keepalive: $pid: Cannot allocate memory; its sockets cannot be looked at
+status 2 rows 0" "$(inject getdents64:error=ENOMEM -P "/proc/$pid/$list" \
+            "$COMMAND" -p "$pid")"
+done
+expect 'processes cannot be listed' "keepalive: /proc: Cannot allocate memory
+status 125 rows 0" "$(inject getdents64:error=ENOMEM "$COMMAND" -p nobody)"
 expect 'no permission for the descriptor' 'status 2 rows 0' \
     "$(inject pidfd_getfd:error=EPERM "$COMMAND" -p "$pid" |
         grep -v '^keepalive: ')"
+
+# The look that fetches sockets lists the gaps between them, and what is behind
+# the last; only these. It is stopped at the first, and sockets are made in a gap
+# and far behind.
+start python3 -c 'import os, signal, socket, sys
+kept = [socket.socket() for _ in range(1000)]
+for gap in range(100, 1000, 100):
+    kept[gap].close()
+def make(*_):
+    kept.append(socket.socket())
+    far = socket.socket().detach()
+    os.dup2(far, 2000)
+    os.close(far)
+    open(sys.argv[1], "w").close()
+signal.signal(signal.SIGUSR1, make)
+print("ready", flush=True)
+while True:
+    signal.pause()' "$tmp/made"
+: >"$tmp/trace"
+strace -qq -o "$tmp/trace" -e trace=pidfd_getfd \
+    -e inject=pidfd_getfd:signal=STOP:when=1 "$COMMAND" -p "$pid" >"$tmp/out" &
+looker=$!
+wait_until grep -q 'stopped by SIGSTOP' "$tmp/trace" || fail 'nothing is fetched'
+kill -USR1 "$pid"
+wait_until [ -e "$tmp/made" ] || fail 'no socket is made'
+kill -CONT "$(ps -o pid= --ppid "$looker" | tr -d ' ')"
+wait "$looker"
+expect 'new in a gap and behind the last' '0 2000 993' "$? $(
+    columns '*' fd <"$tmp/out" | sort -n | tail -n 1) $(
+    grep -c "^$pid " "$tmp/out")"
+strace -qq -o "$tmp/trace" -e trace=pidfd_getfd,getdents64 "$COMMAND" -p "$pid" \
+    >"$tmp/out"
+expect 'a socket that is fetched is not listed again' yes "$(awk '
+    /pidfd_getfd/ { fetches = 1 }
+    /getdents64/ && fetches { bytes += $NF }
+    END { print bytes < 15000 ? "yes" : bytes }' "$tmp/trace")"
 
 # In another network, which is entered by a socket that may have moved
 if can_unshare -n; then

@@ -44,6 +44,18 @@ struct place {
     ino_t inode;
 };
 
+/* The directory of a thread's descriptors, and a part of what it lists: small,
+ * as a look needs no more than the gaps between its places. */
+struct listing {
+    int directory;
+    size_t next; /* entry of the buffer */
+    size_t end;
+    union {
+        struct dirent entry;
+        char bytes[1024];
+    } buffer;
+};
+
 /* A process while it is looked at. */
 struct look {
     struct socket_table *table;
@@ -128,11 +140,14 @@ bool read_name(int directory, int pid, char name[COMM + 2])
 }
 
 /* The inode in a link of /proc/PID/fd if it names a socket, else 0. */
-static ino_t read_link(struct look *look, int directory, const char *name)
+static ino_t read_link(struct look *look, int directory, int fd)
 {
+    char name[sizeof("2147483647")];
     char target[64];
-    ssize_t length = readlinkat(directory, name, target, sizeof(target) - 1);
+    ssize_t length;
 
+    write_number(name, fd);
+    length = readlinkat(directory, name, target, sizeof(target) - 1);
     if (length < 0 && errno == ENOENT)
         look->opened = true; /* and closed */
     else if (length < 0)
@@ -168,13 +183,45 @@ static bool is_place(const struct look *look, int thread)
     return look->next < look->end && look->places[look->next].thread == thread;
 }
 
+/*
+ * The next descriptor of the thread, from a number on; -1: there is none. One
+ * that is to be fetched need not be listed. The offset of each in the directory
+ * is its number plus two: proc_readfd_common() in the kernel's fs/proc/fd.c.
+ */
+static int find_descriptor(struct look *look, struct listing *list, int from)
+{
+    long size = 0;
+
+    if (is_place(look, look->thread) && look->places[look->next].fd == from)
+        return from;
+    do {
+        while (list->next < list->end) {
+            const struct dirent *entry =
+                (const void *)&list->buffer.bytes[list->next];
+            int fd = (int)strtol(entry->d_name, NULL, 10);
+
+            if (fd >= from)
+                return fd;
+            list->next += entry->d_reclen;
+        }
+        if (size == 0)
+            lseek(list->directory, from + 2L, SEEK_SET);
+        size = syscall(SYS_getdents64, list->directory, &list->buffer,
+                       sizeof(list->buffer));
+        list->next = 0;
+        list->end = size > 0 ? (size_t)size : 0;
+    } while (size > 0);
+    if (size < 0)
+        look->error = errno;
+    return -1;
+}
+
 /* Looks at a descriptor: fetches a socket that the look before saw here without
  * a row, or reads its link. A socket that has a row counts for this process,
  * too; one that was on another descriptor before is a copy, or moved. */
 static void look_at_descriptor(struct look *look, int pidfd, int directory,
-                               const char *name)
+                               int fd)
 {
-    int fd = (int)strtol(name, NULL, 10);
     int pid = look->model.pid;
     struct place place = {look->thread, fd, 0};
     struct place *places = look->places;
@@ -189,7 +236,7 @@ static void look_at_descriptor(struct look *look, int pidfd, int directory,
     }
     place.inode = seen != 0 && find_row(look->table, seen) == NULL
                       ? fetch(look, pidfd, fd)
-                      : read_link(look, directory, name);
+                      : read_link(look, directory, fd);
     look->moved |= seen != 0 && place.inode != seen;
     row = find_row(look->table, place.inode);
     if (row != NULL) {
@@ -291,8 +338,8 @@ static void look_at_thread(struct look *look, int thread)
     int pidfd =
         main ? look->pidfd : (int)syscall(SYS_pidfd_open, thread, ONE_THREAD);
     char path[sizeof("/proc/2147483647/task/2147483647/fd")];
-    const struct dirent *entry;
-    DIR *list;
+    struct listing list = {.next = 0};
+    int fd = 0;
 
     /* Its places stand together. Threads are listed as they began, not by their
      * numbers: those start over at pid_max. */
@@ -302,12 +349,13 @@ static void look_at_thread(struct look *look, int thread)
         look->next++;
     snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", look->model.pid,
              thread);
-    list = pidfd < 0 ? NULL : opendir(path);
-    if (list == NULL && (errno != EACCES || has_memory(thread)))
+    list.directory =
+        pidfd < 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (list.directory < 0 && (errno != EACCES || has_memory(thread)))
         look->error = errno;
-    while (list != NULL && look->error == 0 && (entry = readdir(list)) != NULL)
-        if (entry->d_name[0] != '.')
-            look_at_descriptor(look, pidfd, dirfd(list), entry->d_name);
+    while (list.directory >= 0 && look->error == 0 &&
+           (fd = find_descriptor(look, &list, fd)) >= 0)
+        look_at_descriptor(look, pidfd, list.directory, fd++);
     find_timers(look->table, pidfd, true);
     /* Only this thread need have ended. */
     if (look->error == ESRCH || look->error == ENOENT ||
@@ -315,8 +363,8 @@ static void look_at_thread(struct look *look, int thread)
         look->error = 0;
         look->moved = true;
     }
-    if (list != NULL)
-        closedir(list);
+    if (list.directory >= 0)
+        close(list.directory);
     if (!main && pidfd >= 0)
         close(pidfd);
 }
@@ -375,12 +423,15 @@ static bool look_at_process(struct look *look)
         look->again = 0;
         look->known = 0;
         rewinddir(look->tasks);
-        while (look->error == 0 && (entry = readdir(look->tasks)) != NULL) {
+        while (errno = 0,
+               look->error == 0 && (entry = readdir(look->tasks)) != NULL) {
             int thread = (int)strtol(entry->d_name, NULL, 10);
 
             if (thread > 0 && has_new_table(look, thread))
                 look_at_thread(look, thread);
         }
+        if (look->error == 0)
+            look->error = errno;
         look->moved |= look->again < look->end - look->begin;
         quiet =
             i > 0 && !look->moved && (!look->opened || settled) ? quiet + 1 : 0;

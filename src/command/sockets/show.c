@@ -148,7 +148,7 @@ static bool add_named(struct socket_table *table, const char *name)
 
     if (list == NULL)
         err(STATUS_FAILED, "/proc");
-    while ((entry = readdir(list)) != NULL) {
+    while (errno = 0, (entry = readdir(list)) != NULL) {
         int pid = (int)strtol(entry->d_name, NULL, 10);
 
         if (pid <= 0 || (name != NULL && !has_name(dirfd(list), pid, name)))
@@ -156,6 +156,11 @@ static bool add_named(struct socket_table *table, const char *name)
         found = true;
         if (name == NULL || is_new(pid))
             add_process(table, pid);
+    }
+    if (errno != 0) {
+        complain("/proc: %s", strerror(errno));
+        worsen(table, STATUS_FAILED);
+        found = true; /* or not: that is not known */
     }
     closedir(list);
     note_hidden(table);
