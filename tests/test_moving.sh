@@ -115,6 +115,18 @@ status 125 rows 0" "$(inject getdents64:error=ENOMEM "$COMMAND" -p nobody)"
 expect 'no permission for the descriptor' 'status 2 rows 0' \
     "$(inject pidfd_getfd:error=EPERM "$COMMAND" -p "$pid" |
         grep -v '^keepalive: ')"
+# The other sockets are shown.
+for refusal in 'getsockname EPERM Operation not permitted' \
+    'getsockopt ENOMEM Cannot allocate memory'; do
+    call=${refusal%% *} words=${refusal#* }
+    error=$call:error=${words%% *} words=${words#* }
+    expect "refused once: $error" "keepalive: $pid: descriptor 3 cannot be \
+looked at: $words
+status 2 rows 2" "$(inject "$error:when=1" "$COMMAND" -p "$pid")"
+    expect "refused each time: $error" "keepalive: $pid: descriptor 3, and 2 \
+more sockets, cannot be looked at: $words
+status 2 rows 0" "$(inject "$error" "$COMMAND" -p "$pid")"
+done
 
 # The look that fetches sockets lists the gaps between them, and what is behind
 # the last; only these. It is stopped at the first, and sockets are made in a gap

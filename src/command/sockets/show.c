@@ -248,6 +248,26 @@ static void print_refusals(struct socket_table *table, int option)
     }
 }
 
+/* Names the first socket that is not known, and how many there are. */
+static void print_unknown(const struct socket_table *table)
+{
+    const struct socket_row *first = NULL;
+    char more[64] = "";
+    size_t count = 0;
+
+    for (size_t i = table->count; i-- > 0;)
+        if (table->rows[i].refusal != 0) {
+            first = &table->rows[i];
+            count++;
+        }
+    if (count > 1)
+        snprintf(more, sizeof(more), ", and %zu more socket%s,", count - 1,
+                 count == 2 ? "" : "s");
+    if (count > 0)
+        complain("%d: descriptor %d%s cannot be looked at: %s", first->pid,
+                 first->fd, more, strerror(first->refusal));
+}
+
 /* The last line with --missing. */
 static void print_missing(const struct socket_table *table)
 {
@@ -278,6 +298,7 @@ static void print_summary(struct socket_table *table)
             hint_at_values(table->request->wanted.values, table->rows[i].after);
     for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
         print_refusals(table, i);
+    print_unknown(table);
     if (table->out_of_reach > 0)
         complain("%d process%s out of reach; %s", table->out_of_reach,
                  table->out_of_reach == 1 ? " is" : "es are",

@@ -142,31 +142,45 @@ static void set_values(struct socket_table *table, struct socket_row *row,
     }
 }
 
-/* Reads the values, with --missing no more than that takes. Is it a TCP socket?
- * Multipath TCP has no idle time before Linux 5.16. */
-static bool read_before(const struct socket_table *table,
-                        struct socket_row *row, int socket)
+/*
+ * Reads the values, with --missing no more than that takes. Returns 0 if it is
+ * a TCP socket, ENOPROTOOPT if it is none, or why that is not known. Multipath
+ * TCP has no idle time before Linux 5.16.
+ */
+static int read_before(const struct socket_table *table, struct socket_row *row,
+                       int socket)
 {
-    for (int i = 0; i < KEEPALIVE_OPTIONS; i++)
-        row->before[i] = table->request->given['m'] == NULL ||
-                                 i == KEEPALIVE_SWITCH || i == KEEPALIVE_IDLE ||
-                                 table->request->wanted.values[i] != NO_VALUE
-                             ? read_value(socket, i)
-                             : NO_VALUE;
-    return row->before[KEEPALIVE_IDLE] != NO_VALUE ||
-           read_option(socket, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_MPTCP;
+    int error = 0;
+
+    for (int i = 0; i < KEEPALIVE_OPTIONS; i++) {
+        bool needed = i == KEEPALIVE_SWITCH || i == KEEPALIVE_IDLE;
+
+        row->before[i] = NO_VALUE;
+        if (needed || table->request->given['m'] == NULL ||
+            table->request->wanted.values[i] != NO_VALUE)
+            row->before[i] = read_value(socket, i);
+        if (needed && row->before[i] == NO_VALUE)
+            error = errno == EOPNOTSUPP ? ENOPROTOOPT : errno;
+    }
+    if (error == ENOPROTOOPT &&
+        read_option(socket, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_MPTCP)
+        error = 0;
+    return error;
 }
 
 void add_socket(struct socket_table *table, struct socket_row *row, int socket)
 {
     socklen_t size = sizeof(row->local);
-    int family;
+    int error = getsockname(socket, &row->local.any, &size) < 0 ? errno : 0;
+    int family = row->local.any.sa_family;
 
-    if (getsockname(socket, &row->local.any, &size) < 0 && errno == EBADF)
+    if (error == EBADF)
         return;
-    family = row->local.any.sa_family;
-    if ((family == AF_INET || family == AF_INET6) &&
-        read_before(table, row, socket)) {
+    if (family == AF_INET || family == AF_INET6)
+        error = read_before(table, row, socket);
+    else if (error != EPERM && error != EACCES)
+        error = ENOPROTOOPT;
+    if (error == 0) {
         read_remote(row, socket, size);
         row->shown =
             table->request->given['m'] == NULL || is_missing(table, row);
@@ -185,6 +199,10 @@ void add_socket(struct socket_table *table, struct socket_row *row, int socket)
             read_state(row, socket);
         else if (bound)
             row->interface = read_option(socket, SOL_SOCKET, BOUND_INTERFACE);
+    }
+    if (error != 0 && error != ENOPROTOOPT) {
+        row->refusal = error;
+        worsen(table, PROCESS_FORBIDDEN);
     }
     add_row(table, row);
 }

@@ -45,6 +45,7 @@ struct socket_row {
     int last_fd;
     ino_t inode;
     size_t chained;      /* the row before it in its bucket, plus one */
+    int refusal;         /* why it is not known what it is; or 0 */
     bool shown;          /* is a TCP socket, and asked for */
     bool awaited;        /* its timer is to be asked for */
     int interface;       /* to which it is bound, if above 0 */
