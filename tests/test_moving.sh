@@ -2,7 +2,8 @@
 # test_moving.sh - `keepalive -p` while descriptors, threads and processes move
 # SPDX-License-Identifier: MIT
 #
-# No socket may be missed, taken for another or shown twice in silence.
+# No socket may be taken for another or shown twice. None may be missed in
+# silence, but for one that is moved on without a pause: no look ever has it.
 . tests/common.sh
 . tests/processes.sh
 in_namespace -n
