@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <mntent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,76 +250,6 @@ static void look_at_descriptor(struct look *look, int pidfd, int directory,
     }
 }
 
-/* Joins the group in a line "ID:CONTROLLERS:PATH" of /proc/PID/cgroup, where
- * its hierarchy is mounted. */
-static void join_group(char *line)
-{
-    FILE *mounts = setmntent("/proc/self/mounts", "re");
-    const char *group = strchr(line, '/');
-    const struct mntent *entry;
-    const char *controller;
-
-    strsep(&line, ":");
-    controller = strsep(&line, ",:");
-    while (mounts != NULL && group != NULL &&
-           (entry = getmntent(mounts)) != NULL) {
-        char path[2 * PATH_MAX];
-        int fd;
-
-        if (strcmp(entry->mnt_type, "cgroup") != 0 ||
-            hasmntopt(entry, controller) == NULL)
-            continue;
-        snprintf(path, sizeof(path), "%s%s/cgroup.procs", entry->mnt_dir,
-                 group);
-        fd = open(path, O_WRONLY | O_CLOEXEC);
-        if (fd >= 0) {
-            (void)!write(fd, "0", 1); /* the caller sees whether it is so */
-            close(fd);
-        }
-    }
-    if (mounts != NULL)
-        endmntent(mounts);
-}
-
-/*
- * A socket that is fetched gets the traffic class of the process that fetches
- * it, by its groups of net_cls and net_prio (cgroup v1), see pidfd_getfd(2). So
- * our groups become those of its own process, by the directory of its threads.
- * False if one of them cannot be joined.
- */
-static bool join_groups(int tasks, bool again)
-{
-    static char *ours;
-    char *theirs;
-    char *rest;
-    char *line;
-    bool same;
-
-    if (ours == NULL)
-        ours = read_below(AT_FDCWD, "/proc/self/cgroup");
-    if (ours == NULL || strstr(ours, "net_") == NULL)
-        return true;
-    rest = theirs = read_below(tasks, "../cgroup");
-    same = theirs != NULL;
-    while ((line = strsep(&rest, "\n")) != NULL) {
-        const char *found = strstr(ours, line);
-        char controllers[64] = "";
-
-        sscanf(line, "%*d:%63[^:]", controllers);
-        if (strstr(controllers, "net_") == NULL ||
-            (found != NULL && found[strlen(line)] == '\n'))
-            continue;
-        same = false;
-        join_group(line);
-    }
-    free(theirs);
-    if (same || again)
-        return same;
-    free(ours);
-    ours = NULL;
-    return join_groups(tasks, true);
-}
-
 /* A kernel thread, or one that has ended, has no memory and no descriptors. */
 static bool has_memory(int thread)
 {
@@ -461,7 +390,7 @@ void add_process(struct socket_table *table, int pid)
         look.error = errno == ENOENT ? EACCES : errno; /* it may be hidden */
     else if (has_ended(look.pidfd))
         look.error = ESRCH;
-    else if (!join_groups(dirfd(look.tasks), false))
+    else if (!join_groups(dirfd(look.tasks)))
         reason = "left out, as looking would take the class of its traffic "
                  "away (net_cls, net_prio) and its group cannot be joined";
     else if (!look_at_process(&look))

@@ -5,16 +5,21 @@
 #include "sockets/socket.h"
 
 #include "flags.h"
+#include "proc.h"
 
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/tcp.h> /* in its place, <netinet/tcp.h> would clash */
+#include <mntent.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -341,6 +346,73 @@ static void ask(struct socket_table *table)
             vain = -1;
         }
     }
+}
+
+/* Joins the group in a line "ID:CONTROLLERS:PATH" of /proc/PID/cgroup, where
+ * its hierarchy is mounted. */
+static void join_group(char *line)
+{
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    const char *group = strchr(line, '/');
+    const struct mntent *entry;
+    const char *controller;
+
+    strsep(&line, ":");
+    controller = strsep(&line, ",:");
+    while (mounts != NULL && group != NULL &&
+           (entry = getmntent(mounts)) != NULL) {
+        char path[2 * PATH_MAX];
+        int fd;
+
+        if (strcmp(entry->mnt_type, "cgroup") != 0 ||
+            hasmntopt(entry, controller) == NULL)
+            continue;
+        snprintf(path, sizeof(path), "%s%s/cgroup.procs", entry->mnt_dir,
+                 group);
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd >= 0) {
+            (void)!write(fd, "0", 1); /* the caller sees whether it is so */
+            close(fd);
+        }
+    }
+    if (mounts != NULL)
+        endmntent(mounts);
+}
+
+bool join_groups(int tasks)
+{
+    static char *ours;
+    bool same = false;
+
+    for (int tries = 0; tries < 2 && !same; tries++) {
+        char *theirs;
+        char *rest;
+        char *line;
+
+        if (ours == NULL)
+            ours = read_below(AT_FDCWD, "/proc/self/cgroup");
+        if (ours == NULL || strstr(ours, "net_") == NULL)
+            return true;
+        rest = theirs = read_below(tasks, "../cgroup");
+        same = theirs != NULL;
+        while ((line = strsep(&rest, "\n")) != NULL) {
+            const char *found = strstr(ours, line);
+            char controllers[64] = "";
+
+            sscanf(line, "%*d:%63[^:]", controllers);
+            if (strstr(controllers, "net_") == NULL ||
+                (found != NULL && found[strlen(line)] == '\n'))
+                continue;
+            same = false;
+            join_group(line);
+        }
+        free(theirs);
+        if (!same) {
+            free(ours);
+            ours = NULL;
+        }
+    }
+    return same;
 }
 
 int fetch_socket(int pidfd, int fd, ino_t *inode)

@@ -8,6 +8,14 @@
 #include "sockets/table.h"
 
 /*
+ * A socket that is fetched gets the traffic class of the process that fetches
+ * it, by its groups of net_cls and net_prio (cgroup v1), see pidfd_getfd(2). So
+ * our groups become those of its own process, by the directory of its threads.
+ * False if one of them cannot be joined.
+ */
+bool join_groups(int tasks);
+
+/*
  * Fetches a descriptor of the process or thread of a pidfd; -1 and errno if
  * that fails. Stores the inode if it is a socket, else 0.
  */
