@@ -16,11 +16,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,8 +30,9 @@
 enum {
     ONE_THREAD = O_EXCL, /* PIDFD_THREAD, Linux 6.9 */
     KCMP_FILES = 2,      /* <linux/kcmp.h> */
-    LOOKS = 20,          /* at descriptors that move */
+    LOOKS = 20,          /* in which something moves */
     QUIET = 5,           /* looks without a move, where there are copies */
+    HIDDEN = 300,        /* descriptors that such looks see, where one hides */
     OPENED = 4,          /* in this look, what is new was opened meanwhile */
     TABLES = 64,         /* of descriptors that are recognized */
 };
@@ -74,6 +75,9 @@ struct look {
     bool moved;   /* something was not as it was in the look before */
     bool opened;  /* something is new, it was opened meanwhile or moved */
     bool copied;  /* a socket was on more than one descriptor */
+    bool hidden;  /* more descriptors were open than were seen */
+    bool gone;    /* one was listed, and closed or moved on at once */
+    size_t seen;  /* descriptors, in this look */
 };
 
 /* Has the process of a pidfd ended? */
@@ -147,9 +151,11 @@ static ino_t read_link(struct look *look, int directory, int fd)
 
     write_number(name, fd);
     length = readlinkat(directory, name, target, sizeof(target) - 1);
-    if (length < 0 && errno == ENOENT)
-        look->opened = true; /* and closed */
-    else if (length < 0)
+    if (length >= 0)
+        look->seen++;
+    else if (errno == ENOENT)
+        look->gone = true;
+    else
         look->error = errno;
     target[length < 0 ? 0 : length] = '\0';
     return strncmp(target, "socket:[", 8) == 0
@@ -172,6 +178,7 @@ static ino_t fetch(struct look *look, int pidfd, int fd)
     }
     if (socket >= 0)
         close(socket);
+    look->seen += socket >= 0;
     find_timers(look->table, pidfd, false);
     return row.inode;
 }
@@ -260,6 +267,14 @@ static bool has_memory(int thread)
     return has;
 }
 
+/* How many descriptors are open, by their directory: 0 before Linux 6.2. */
+static size_t count_open(int directory)
+{
+    struct stat status;
+
+    return fstat(directory, &status) == 0 ? (size_t)status.st_size : 0;
+}
+
 /* Looks at the descriptors of one thread, in the order of their numbers. */
 static void look_at_thread(struct look *look, int thread)
 {
@@ -268,6 +283,8 @@ static void look_at_thread(struct look *look, int thread)
         main ? look->pidfd : (int)syscall(SYS_pidfd_open, thread, ONE_THREAD);
     char path[sizeof("/proc/2147483647/task/2147483647/fd")];
     struct listing list = {.next = 0};
+    size_t opened;
+    size_t seen = look->seen;
     int fd = 0;
 
     /* Its places stand together. Threads are listed as they began, not by their
@@ -282,9 +299,12 @@ static void look_at_thread(struct look *look, int thread)
         pidfd < 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (list.directory < 0 && (errno != EACCES || has_memory(thread)))
         look->error = errno;
+    opened = count_open(list.directory);
     while (list.directory >= 0 && look->error == 0 &&
            (fd = find_descriptor(look, &list, fd)) >= 0)
         look_at_descriptor(look, pidfd, list.directory, fd++);
+    seen = look->seen - seen;
+    look->hidden |= seen < opened && seen < count_open(list.directory);
     find_timers(look->table, pidfd, true);
     /* Only this thread need have ended. */
     if (look->error == ESRCH || look->error == ENOENT ||
@@ -326,31 +346,52 @@ static bool has_new_table(struct look *look, int thread)
 }
 
 /*
+ * How many looks in a row without a move are proof, after this one. Where a
+ * socket has two descriptors it may change places with another. Where more are
+ * open than are seen, one may be moved on without a pause; or a call that
+ * blocks, accept(2) for example, has taken the number that it will return.
+ */
+static size_t looks_needed(const struct look *look, size_t before)
+{
+    size_t needed = look->hidden ? HIDDEN / (look->seen + 1) : 1;
+
+    if (look->copied && needed < QUIET)
+        needed = QUIET;
+    return needed < before ? before : needed;
+}
+
+/*
  * Looks at the process until nothing moves any more. Descriptors may move
  * meanwhile, a socket from one that is still to be looked at to one that was,
  * also between the tables of threads. So a first look only reads their links,
  * the next fetches the sockets and reads the links of the others again, and so
  * on until nothing moved and what is new was opened later. False if there is no
- * such look. Where other threads cannot be looked at, the sockets of the main
- * thread are still fetched.
+ * such look, or one descriptor seems to be moved on all the time. Where other
+ * threads cannot be looked at, the sockets of the main thread are still
+ * fetched.
  */
 static bool look_at_process(struct look *look)
 {
-    int quiet = 0;
+    size_t quiet = 0;
+    size_t needed = 1;
+    int loud = 0;
+    int gone = 0;       /* looks in which a listed descriptor was gone */
+    bool hidden = true; /* one of few descriptors, in each look */
+    int i;
     const struct dirent *entry;
 
     read_name(dirfd(look->tasks), look->model.pid, look->model.name);
-    for (int i = 0; i < LOOKS && quiet < (look->copied ? QUIET : 1) &&
-                    (look->error == 0 || i < 2);
+    for (i = 0; loud < LOOKS && quiet < needed && (look->error == 0 || i < 2);
          i++) {
         bool settled = !look->moved && i >= OPENED;
 
         look->error = 0;
-        look->moved = look->opened = false;
+        look->moved = look->opened = look->hidden = look->gone = false;
         look->begin = look->end;
         look->end = look->count;
         look->again = 0;
         look->known = 0;
+        look->seen = 0;
         rewinddir(look->tasks);
         while (errno = 0,
                look->error == 0 && (entry = readdir(look->tasks)) != NULL) {
@@ -362,10 +403,15 @@ static bool look_at_process(struct look *look)
         if (look->error == 0)
             look->error = errno;
         look->moved |= look->again < look->end - look->begin;
+        look->opened |= look->gone;
         quiet =
             i > 0 && !look->moved && (!look->opened || settled) ? quiet + 1 : 0;
+        loud += quiet == 0;
+        hidden &= look->hidden && look->seen < HIDDEN / QUIET;
+        gone += look->gone;
+        needed = looks_needed(look, needed);
     }
-    return quiet > 0;
+    return quiet > 0 && (!hidden || 2 * gone < i);
 }
 
 void add_process(struct socket_table *table, int pid)
