@@ -30,9 +30,9 @@
 enum {
     ONE_THREAD = O_EXCL, /* PIDFD_THREAD, Linux 6.9 */
     KCMP_FILES = 2,      /* <linux/kcmp.h> */
-    LOOKS = 20,          /* in which something moves */
+    LOOKS = 20,          /* at descriptors that move */
     QUIET = 5,           /* looks without a move, where there are copies */
-    HIDDEN = 300,        /* descriptors that such looks see, where one hides */
+    HIDDEN = 300,        /* descriptors and threads to see, where one hides */
     OPENED = 4,          /* in this look, what is new was opened meanwhile */
     TABLES = 64,         /* of descriptors that are recognized */
 };
@@ -76,8 +76,7 @@ struct look {
     bool opened;  /* something is new, it was opened meanwhile or moved */
     bool copied;  /* a socket was on more than one descriptor */
     bool hidden;  /* more descriptors were open than were seen */
-    bool gone;    /* one was listed, and closed or moved on at once */
-    size_t seen;  /* descriptors, in this look */
+    size_t seen;  /* descriptors and threads, in all looks */
 };
 
 /* Has the process of a pidfd ended? */
@@ -154,7 +153,7 @@ static ino_t read_link(struct look *look, int directory, int fd)
     if (length >= 0)
         look->seen++;
     else if (errno == ENOENT)
-        look->gone = true;
+        look->opened = true; /* and closed */
     else
         look->error = errno;
     target[length < 0 ? 0 : length] = '\0';
@@ -346,72 +345,53 @@ static bool has_new_table(struct look *look, int thread)
 }
 
 /*
- * How many looks in a row without a move are proof, after this one. Where a
- * socket has two descriptors it may change places with another. Where more are
- * open than are seen, one may be moved on without a pause; or a call that
- * blocks, accept(2) for example, has taken the number that it will return.
- */
-static size_t looks_needed(const struct look *look, size_t before)
-{
-    size_t needed = look->hidden ? HIDDEN / (look->seen + 1) : 1;
-
-    if (look->copied && needed < QUIET)
-        needed = QUIET;
-    return needed < before ? before : needed;
-}
-
-/*
  * Looks at the process until nothing moves any more. Descriptors may move
  * meanwhile, a socket from one that is still to be looked at to one that was,
  * also between the tables of threads. So a first look only reads their links,
  * the next fetches the sockets and reads the links of the others again, and so
  * on until nothing moved and what is new was opened later. False if there is no
- * such look, or one descriptor seems to be moved on all the time. Where other
- * threads cannot be looked at, the sockets of the main thread are still
- * fetched.
+ * such look. Where other threads cannot be looked at, the sockets of the main
+ * thread are still fetched.
+ *
+ * Where more descriptors are open than are seen, one may be moved on without a
+ * pause, and some more looks may find it. Or a call that blocks, as accept(2)
+ * does, has taken the number that it will return: they find nothing.
  */
 static bool look_at_process(struct look *look)
 {
-    size_t quiet = 0;
-    size_t needed = 1;
-    int loud = 0;
-    int gone = 0;       /* looks in which a listed descriptor was gone */
-    bool hidden = true; /* one of few descriptors, in each look */
-    int i;
+    int quiet = 0;
+    bool settled = false;
     const struct dirent *entry;
 
     read_name(dirfd(look->tasks), look->model.pid, look->model.name);
-    for (i = 0; loud < LOOKS && quiet < needed && (look->error == 0 || i < 2);
+    for (int i = 0; i < LOOKS && (look->error == 0 || i < 2) &&
+                    (!settled || (look->hidden && look->seen < HIDDEN));
          i++) {
-        bool settled = !look->moved && i >= OPENED;
+        bool moved = look->moved;
 
         look->error = 0;
-        look->moved = look->opened = look->hidden = look->gone = false;
+        look->moved = look->opened = false;
         look->begin = look->end;
         look->end = look->count;
         look->again = 0;
         look->known = 0;
-        look->seen = 0;
         rewinddir(look->tasks);
         while (errno = 0,
                look->error == 0 && (entry = readdir(look->tasks)) != NULL) {
             int thread = (int)strtol(entry->d_name, NULL, 10);
 
+            look->seen++;
             if (thread > 0 && has_new_table(look, thread))
                 look_at_thread(look, thread);
         }
         if (look->error == 0)
             look->error = errno;
         look->moved |= look->again < look->end - look->begin;
-        look->opened |= look->gone;
-        quiet =
-            i > 0 && !look->moved && (!look->opened || settled) ? quiet + 1 : 0;
-        loud += quiet == 0;
-        hidden &= look->hidden && look->seen < HIDDEN / QUIET;
-        gone += look->gone;
-        needed = looks_needed(look, needed);
+        look->opened &= moved || i < OPENED;
+        quiet = i > 0 && !look->moved && !look->opened ? quiet + 1 : 0;
+        settled |= quiet >= (look->copied ? QUIET : 1);
     }
-    return quiet > 0 && (!hidden || 2 * gone < i);
+    return settled;
 }
 
 void add_process(struct socket_table *table, int pid)
