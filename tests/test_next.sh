@@ -87,7 +87,21 @@ keep(near)
 silent(near, 3)
 expect("a shorter idle time on a connection that is long idle", near, 90, 97,
        "-t", "100")
-expect("one that has passed already", near, 0, 0, "-t", "1")
+
+# The probe is sent at the next tick. Where that comes before the kernel is asked,
+# the next one follows after the interval.
+for _ in range(9):
+    near, far = connect()
+    keep(near)
+    silent(near, 1.5)
+    seconds, took = look(near, "-t", "1")
+    if seconds is not None and seconds <= 0.2:
+        break
+    if seconds is None or not 75 - took - 0.2 <= seconds <= 75.2:
+        print(f"one that has passed already: {seconds}, not 0 or 75")
+        break
+else:
+    print("one that has passed already: never 0")
 
 near, far = connect()
 start = time.monotonic()
