@@ -45,7 +45,7 @@ int main(int argc, char *argv[])
             dup2(61, 60);
             dup2(50, 61);
             close(50);
-        } else if (strcmp(mode, "turns") == 0) { /* on 50, else nowhere else */
+        } else if (strcmp(mode, "turns") == 0) { /* on 50 alone, in turn */
             dup2(60, 50);
             close(60);
             dup2(50, 60);

@@ -45,7 +45,7 @@ struct record {
     uint8_t rule;      /* in 1.1, which did not set it, this and */
     uint8_t unused[2]; /* these hold whatever was on its stack */
     uint32_t count;    /* of values */
-    /* Each version has one for each of its options; there is room for more. */
+    /* One for each option of the version that wrote it; with room for more. */
     struct keepalive_value values[MOST_VALUES];
 };
 

@@ -282,7 +282,7 @@ static void look_at_thread(struct look *look, int thread)
         main ? look->pidfd : (int)syscall(SYS_pidfd_open, thread, ONE_THREAD);
     char path[sizeof("/proc/2147483647/task/2147483647/fd")];
     struct listing list = {.next = 0};
-    size_t opened;
+    size_t before;
     size_t seen = look->seen;
     int fd = 0;
 
@@ -298,12 +298,12 @@ static void look_at_thread(struct look *look, int thread)
         pidfd < 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (list.directory < 0 && (errno != EACCES || has_memory(thread)))
         look->error = errno;
-    opened = count_open(list.directory);
+    before = count_open(list.directory);
     while (list.directory >= 0 && look->error == 0 &&
            (fd = find_descriptor(look, &list, fd)) >= 0)
         look_at_descriptor(look, pidfd, list.directory, fd++);
     seen = look->seen - seen;
-    look->hidden |= seen < opened && seen < count_open(list.directory);
+    look->hidden |= seen < before && seen < count_open(list.directory);
     find_timers(look->table, pidfd, true);
     /* Only this thread need have ended. */
     if (look->error == ESRCH || look->error == ENOENT ||

@@ -23,9 +23,9 @@ int fetch_socket(int pidfd, int fd, ino_t *inode);
 
 /*
  * Reads a socket, sets it, and makes it a row; pid, fd, name and inode are
- * there already. One that is no TCP socket or is not asked for is remembered,
- * so that it is not fetched again. One of O_PATH is not: it stands for the
- * inode alone, and has no options.
+ * there already. One that is no TCP socket, is not asked for, or may not be
+ * looked at is remembered, so that it is not fetched again. One of O_PATH is
+ * not: it stands for the inode alone, and has no options.
  */
 void add_socket(struct socket_table *table, struct socket_row *row, int socket);
 

@@ -161,9 +161,10 @@ static void put_row(struct sheet *sheet, const struct socket_row *row,
     put_cell(sheet, "pid", text, false);
     put_cell(sheet, "name", json || row->name[0] != '\0' ? row->name : NULL,
              true);
-    write_number(text, row->others);
-    if (json)
+    if (json) {
+        write_number(text, row->others);
         put_cell(sheet, "others", text, false);
+    }
     write_number(text, row->fd);
     put_cell(sheet, "fd", text, false);
     put_address(sheet, "local", &row->local);

@@ -76,8 +76,7 @@ struct socket_table {
 /* The exit status becomes this one, unless it is a higher one already. */
 void worsen(struct socket_table *table, int status);
 
-/* Returns a list with room for one more element; ends the process if there is
- * no memory. */
+/* Returns the list with room for one more element; exits if memory runs out. */
 void *make_room(void *list, size_t count, size_t size);
 
 /* The row of a socket; NULL: there is none yet. */
